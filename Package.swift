@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+// The floors of the house, ground first. A target may import only what stands above it here.
+
+import PackageDescription
+
+/// AddressSanitizer and jemalloc both replace malloc, so sanitizer builds leave jemalloc out.
+let withJemalloc = Context.environment["GB_NO_JEMALLOC"] == nil
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let jemallocTargets: [Target] =
+  withJemalloc
+  ? [
+    .systemLibrary(
+      name: "CJemalloc", pkgConfig: "jemalloc",
+      providers: [.apt(["libjemalloc-dev"]), .brew(["jemalloc"])]),
+    .target(name: "JemallocStacks", dependencies: ["CJemalloc", "Stacks"], swiftSettings: strict),
+  ] : []
+let jemallocStacks: [Target.Dependency] = withJemalloc ? ["JemallocStacks"] : []
+let jemallocFlag: [SwiftSetting] = withJemalloc ? [.define("GB_JEMALLOC")] : []
+
+let package = Package(
+  name: "greenbench",
+  products: [
+    .library(name: "Greenlets", targets: ["Greenlets", "Stacks"]),
+    .executable(name: "greenbench", targets: ["greenbench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
+  ],
+  targets: jemallocTargets + [
+    // Floor 0: C and assembly.
+    .target(name: "CSwitch"),
+    .target(name: "CSanitizers"),
+    .target(name: "CContexts"),
+
+    // Floor 1: memory; the machine's clocks and counters.
+    .target(name: "Stacks", dependencies: ["CSanitizers"], swiftSettings: strict),
+    .target(name: "Measurement", dependencies: ["CContexts", "Reports"], swiftSettings: strict),
+
+    // Floor 2: the engine's face; plain values.
+    .target(name: "Greenlets", dependencies: ["CSwitch", "Stacks"], swiftSettings: strict),
+    .target(name: "Reports", swiftSettings: strict),
+
+    // Floor 3: the contracts of the hall; the statistics of pairs.
+    .target(name: "WorkloadKit", dependencies: ["Reports", "Stacks"], swiftSettings: strict),
+    .target(name: "Comparison", dependencies: ["Reports"], swiftSettings: strict),
+
+    // Floor 4: one file a backend, one file a workload.
+    .target(
+      name: "Backends", dependencies: ["CContexts", "Greenlets", "Stacks", "WorkloadKit"],
+      swiftSettings: strict),
+    .target(name: "Workloads", dependencies: ["Stacks", "WorkloadKit"], swiftSettings: strict),
+
+    // Floor 5: the worker's side of the protocol; SQLite.
+    .target(
+      name: "WorkerService",
+      dependencies: [
+        "Backends", "CContexts", "Measurement", "Reports", "Stacks", "WorkloadKit", "Workloads",
+      ] + jemallocStacks,
+      swiftSettings: strict + jemallocFlag),
+    .target(name: "ResultStore", dependencies: ["Reports", grdb], swiftSettings: strict),
+
+    // Floors 6 to 9: the runner's side, the runner, the faces, the program.
+    .target(name: "Executor", dependencies: ["Reports", subprocess], swiftSettings: strict),
+    .target(
+      name: "BenchmarkRunner",
+      dependencies: [
+        "Comparison", "Executor", "Reports", .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "GreenbenchCLI",
+      dependencies: [
+        "BenchmarkRunner", "Comparison", "Executor", "Reports", "ResultStore", "WorkerService",
+        argumentParser,
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
+  ]
+)

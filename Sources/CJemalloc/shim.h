@@ -1,0 +1,2 @@
+// jemalloc: the non-standard API.
+#include <jemalloc/jemalloc.h>

@@ -1,0 +1,223 @@
+// The executor protocol: the lines that a runner and a worker exchange.
+
+/// Limits and version of the protocol. One JSON object a line, UTF-8.
+public enum ExecutorProtocol {
+  /// Grows with every change that an older peer would misread.
+  public static let version = 1
+  public static let lineBytesMax = 16 << 20
+}
+
+/// One question to an executor. Only the keys that `op` needs are there.
+public struct ExecutorRequest: Codable, Hashable, Sendable {
+  public var id: Int
+  public var op: Operation
+  public var version: Int?
+  public var prepare: PrepareRequest?
+  public var handle: Int?
+
+  /// For `measure`: how many batches, and how long each should take.
+  public var batches: Int?
+  public var batchNanoseconds: Int?
+
+  public init(id: Int, op: Operation) {
+    self.id = id
+    self.op = op
+  }
+
+  public enum Operation: String, Codable, Sendable {
+    case hello, prepare, measure, verify, memory, finish, bye
+  }
+}
+
+/// What to prepare.
+public struct PrepareRequest: Codable, Hashable, Sendable {
+  public var workload: String
+  public var parameters: [String: Int]
+  public var backend: String
+
+  /// Source and usable size, as in `mapped:64KiB`; a size alone takes the worker's default source.
+  public var stack: String
+  public var seed: UInt64
+
+  public init(
+    workload: String, parameters: [String: Int], backend: String, stack: String, seed: UInt64
+  ) {
+    self.workload = workload
+    self.parameters = parameters
+    self.backend = backend
+    self.stack = stack
+    self.seed = seed
+  }
+}
+
+/// One answer: `ok` with the part that the operation asks for, or `error`.
+public struct ExecutorReply: Codable, Hashable, Sendable {
+  public var id: Int
+  public var error: ExecutorFault?
+  public var hello: HelloReply?
+  public var prepared: PreparedReply?
+  public var batches: [Batch]?
+  public var verified: VerifiedReply?
+  public var memory: MemoryReply?
+  public var finished: FinishedReply?
+
+  public init(id: Int) { self.id = id }
+}
+
+/// Why an executor refused.
+public struct ExecutorFault: Error, Codable, Hashable, Sendable {
+  public enum Code: String, Codable, Sendable {
+    case unknownWorkload, unknownBackend, unknownParameter, outOfRange, badStack, noSuchHandle
+    case version, malformed, failed
+  }
+  public var code: Code
+  public var message: String
+
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}
+
+/// Who an executor is, and what it can run.
+public struct HelloReply: Codable, Hashable, Sendable {
+  public var version: Int
+  public var name: String
+  public var runtime: String
+  public var backends: [BackendDescription]
+  public var workloads: [WorkloadDescription]
+  public var stackSources: [String]
+
+  /// Whether batches are timed on the machine's monotonic clock.
+  public var monotonicClock: Bool
+
+  public init(
+    version: Int, name: String, runtime: String, backends: [BackendDescription],
+    workloads: [WorkloadDescription], stackSources: [String], monotonicClock: Bool
+  ) {
+    self.version = version
+    self.name = name
+    self.runtime = runtime
+    self.backends = backends
+    self.workloads = workloads
+    self.stackSources = stackSources
+    self.monotonicClock = monotonicClock
+  }
+}
+
+/// A backend, for people and for the runner.
+public struct BackendDescription: Codable, Hashable, Sendable {
+  public var name: String
+  public var summary: String
+  public var switchesInKernel: Bool
+
+  public init(name: String, summary: String, switchesInKernel: Bool) {
+    self.name = name
+    self.summary = summary
+    self.switchesInKernel = switchesInKernel
+  }
+}
+
+/// A workload, for people and for the runner.
+public struct WorkloadDescription: Codable, Hashable, Sendable {
+  public var name: String
+  public var summary: String
+
+  /// What one operation is, as in "one-way switch".
+  public var operation: String
+  public var parameters: [ParameterDescription]
+
+  public init(
+    name: String, summary: String, operation: String, parameters: [ParameterDescription]
+  ) {
+    self.name = name
+    self.summary = summary
+    self.operation = operation
+    self.parameters = parameters
+  }
+}
+
+/// One parameter of a workload: a whole number within a range.
+public struct ParameterDescription: Codable, Hashable, Sendable {
+  public var name: String
+  public var summary: String
+  public var standard: Int
+  public var least: Int
+  public var most: Int
+
+  public init(name: String, summary: String, standard: Int, least: Int, most: Int) {
+    self.name = name
+    self.summary = summary
+    self.standard = standard
+    self.least = least
+    self.most = most
+  }
+}
+
+/// A prepared workload.
+public struct PreparedReply: Codable, Hashable, Sendable {
+  public var handle: Int
+
+  /// The stack strategy in full, as in `mapped:64KiB`.
+  public var stack: String
+  public var parameters: [String: Int]
+  public var operationsPerUnit: Int
+  public var residentBytesBefore: Int
+  public var residentBytesAfter: Int
+
+  public init(
+    handle: Int, stack: String, parameters: [String: Int], operationsPerUnit: Int,
+    residentBytesBefore: Int, residentBytesAfter: Int
+  ) {
+    self.handle = handle
+    self.stack = stack
+    self.parameters = parameters
+    self.operationsPerUnit = operationsPerUnit
+    self.residentBytesBefore = residentBytesBefore
+    self.residentBytesAfter = residentBytesAfter
+  }
+}
+
+/// A checksum, and whether it is the one that the oracle computed without coroutines.
+public struct VerifiedReply: Codable, Hashable, Sendable {
+  public var checksum: String
+  public var of: String
+  public var matches: Bool
+
+  public init(checksum: String, of: String, matches: Bool) {
+    self.checksum = checksum
+    self.of = of
+    self.matches = matches
+  }
+}
+
+/// Memory of the worker, and of one suspended greenlet.
+public struct MemoryReply: Codable, Hashable, Sendable {
+  public var residentBytes: Int
+  public var proportionalBytes: Int
+  public var mappings: Int
+  public var pageTableBytes: Int
+  public var bytesPerGreenlet: Double?
+
+  public init(
+    residentBytes: Int, proportionalBytes: Int, mappings: Int, pageTableBytes: Int,
+    bytesPerGreenlet: Double?
+  ) {
+    self.residentBytes = residentBytes
+    self.proportionalBytes = proportionalBytes
+    self.mappings = mappings
+    self.pageTableBytes = pageTableBytes
+    self.bytesPerGreenlet = bytesPerGreenlet
+  }
+}
+
+/// What a finished workload left behind: all zero, or the row is void.
+public struct FinishedReply: Codable, Hashable, Sendable {
+  public var leakedGreenlets: Int
+  public var leakedStacks: Int
+
+  public init(leakedGreenlets: Int, leakedStacks: Int) {
+    self.leakedGreenlets = leakedGreenlets
+    self.leakedStacks = leakedStacks
+  }
+}

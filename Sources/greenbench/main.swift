@@ -1,0 +1,2 @@
+// The program: hands the command line to GreenbenchCLI.
+
