@@ -91,5 +91,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
+
+    .testTarget(
+      name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
+    .testTarget(
+      name: "StacksTests", dependencies: ["Stacks"] + jemallocStacks, swiftSettings: strict),
   ]
 )
