@@ -91,5 +91,6 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )
