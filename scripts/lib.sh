@@ -81,7 +81,7 @@ require_tools() {
   command -v git >/dev/null || die "no git on the PATH; install git and try again"
   if command -v dpkg-query >/dev/null; then
     install_packages "${debian_packages[@]}" ||
-      die "$apt_failure; install these packages by hand and try again"
+      die "$apt_failure; run 'apt-get install ${debian_packages[*]}' as root and try again"
   else
     pkg-config --exists sqlite3 2>/dev/null ||
       die "this is not Debian; install SQLite, jemalloc and pkg-config with their headers by hand"
