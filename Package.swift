@@ -96,5 +96,6 @@ let package = Package(
       name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
     .testTarget(
       name: "StacksTests", dependencies: ["Stacks"] + jemallocStacks, swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )
