@@ -92,6 +92,13 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
 
+    // The proof of the bars, for scripts/bench; not a product.
+    .target(name: "CLimits"),
+    .executableTarget(
+      name: "bars",
+      dependencies: ["Backends", "CContexts", "CLimits", "Stacks", "WorkloadKit", "Workloads"],
+      swiftSettings: strict),
+
     .testTarget(
       name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
     .testTarget(

@@ -10,7 +10,7 @@ public import WorkloadKit
 public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
   @usableFromInline let stacks: StackPool
   @usableFromInline let count: Int
-  public private(set) var checksum = checksumSeed
+  @usableFromInline var sum = checksumSeed
 
   public static var description: WorkloadDescription {
     WorkloadDescription(
@@ -23,9 +23,11 @@ public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
       ])
   }
 
+  public var checksum: UInt64 { sum }
+
   public static var checksumMeaning: String { "the sum of the results of every unit, in order" }
 
-  public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable public init(parameters: [String: Int], stacks: StackPool) throws {
     count = parameters["count"] ?? 10
     self.stacks = stacks
     // The first stack is not a warm one.
@@ -36,16 +38,16 @@ public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
 
   @inlinable public mutating func run(units: Int) throws {
     for _ in 0..<units {
-      var sum = 0
+      var total = 0
       for word in 0..<count {
         let coroutine = try Backend(on: stacks) { _, word in 3 &* word }
-        sum &+= try coroutine.resume(word)
+        total &+= try coroutine.resume(word)
       }
-      advance(by: sum)
+      advance(by: total)
     }
   }
 
-  @usableFromInline mutating func advance(by word: Int) { checksum = mixed(checksum, word) }
+  @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }
 
   public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
     let count = parameters["count"] ?? 10
