@@ -14,10 +14,10 @@ public struct NativeBackend: SwitchBackend, ~Copyable {
   }
   public static var switchesInKernel: Bool { false }
 
-  @inlinable public init(
-    on stacks: StackPool, body: @escaping (Greenlets.Suspender<Int, Int>, Int) throws -> Int
-  ) throws {
-    coroutine = try Coroutine(on: stacks, body: body)
+  @inlinable @inline(__always) public init(on stacks: StackPool, body: some ContextBody) throws {
+    coroutine = try Coroutine(on: stacks) { suspender, word in
+      try body.run(Suspender(engine: suspender), word)
+    }
   }
 
   @inlinable @inline(__always) public borrowing func resume(_ word: Int) throws -> Int {
@@ -25,6 +25,15 @@ public struct NativeBackend: SwitchBackend, ~Copyable {
   }
 
   @inlinable public var isFinished: Bool { coroutine.isFinished }
-}
 
-extension Greenlets.Suspender: WordSuspender where Input == Int, Output == Int {}
+  /// The engine's suspender; a type of its own, since the engine's conformance would not be inlined.
+  @frozen public struct Suspender: WordSuspender {
+    @usableFromInline let engine: Greenlets.Suspender<Int, Int>
+
+    @inlinable init(engine: Greenlets.Suspender<Int, Int>) { self.engine = engine }
+
+    @inlinable @inline(__always) public func suspend(_ word: Int) throws -> Int {
+      try engine.suspend(word)
+    }
+  }
+}

@@ -13,10 +13,10 @@ public import WorkloadKit
   public static var summary: String { "one kernel thread a context, handing over by futex" }
   public static var switchesInKernel: Bool { true }
 
-  public init(on stacks: StackPool, body: @escaping (Suspender, Int) throws -> Int) throws {
+  public init(on stacks: StackPool, body: some ContextBody) throws {
     let (core, stack) = (ThreadCore(), try HeldStack(from: stacks))
     core.state.body = { [unowned core] in
-      try body(Suspender(core: core), core.state.word)
+      try body.run(Suspender(core: core), core.state.word)
     }
     var failure: Int32 = 0
     unsafe stack.withBytes { lowest, size in

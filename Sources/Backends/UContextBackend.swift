@@ -16,7 +16,7 @@ public import WorkloadKit
   public static var summary: String { "POSIX swapcontext: all registers and the signal mask" }
   public static var switchesInKernel: Bool { false }
 
-  public init(on stacks: StackPool, body: @escaping (Suspender, Int) throws -> Int) throws {
+  public init(on stacks: StackPool, body: some ContextBody) throws {
     let (state, stack) = (state, try HeldStack(from: stacks))
     var made: OpaquePointer?
     unsafe stack.withBytes { lowest, size in
@@ -29,7 +29,7 @@ public import WorkloadKit
     }
     let suspender = unsafe Suspender(state: state, context: made)
     state.leave = { unsafe gb_ucontext_leave(made) }
-    state.body = { try body(suspender, state.word) }
+    state.body = { try body.run(suspender, state.word) }
     self.stack = stack
     unsafe context = made
   }

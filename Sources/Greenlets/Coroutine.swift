@@ -38,7 +38,7 @@ public struct Coroutine<Input, Output>: ~Copyable {
   ///   - body: Called on the first ``resume(_:)``, with its input.
   /// - Throws: What ``StackPool/lend()`` throws.
   /// - Complexity: O(1); one allocation for the closure.
-  @inlinable public init(
+  @inlinable @inline(__always) public init(
     on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, body: @escaping Body
   ) throws(StackError) {
     cell = try unsafe CoroutineCell(on: stacks, floatEnvironment: floatEnvironment) { core in

@@ -38,12 +38,18 @@ struct BackendEntry: Sendable {
     ]
     suspend = { count, stacks, whileSuspended in
       let members = try (0..<count).map { _ in
-        try Member<Backend>(on: stacks) { suspender, word in try suspender.suspend(word) }
+        try Member<Backend>(on: stacks, body: SuspendOnce())
       }
       for member in members { _ = try member.resume(0) }
       whileSuspended()
       withExtendedLifetime(members) {}
     }
+  }
+}
+
+private struct SuspendOnce: ContextBody {
+  func run(_ suspender: some WordSuspender, _ word: Int) throws -> Int {
+    try suspender.suspend(word)
   }
 }
 

@@ -11,9 +11,6 @@ public import Stacks
 ///   - what the body throws is thrown by `resume`;
 ///   - going out of scope ends the body, which sees ``Ended`` from its pending `suspend`.
 public protocol SwitchBackend: ~Copyable, SendableMetatype {
-  /// The body's way to suspend itself.
-  associatedtype Suspender: WordSuspender
-
   /// The name in results and on the command line, in `lower-kebab-case`; never changed.
   static var name: String { get }
 
@@ -26,13 +23,24 @@ public protocol SwitchBackend: ~Copyable, SendableMetatype {
   /// Makes a coroutine that has not started.
   ///
   /// - Throws: When there is no stack or no thread for it.
-  init(on stacks: StackPool, body: @escaping (Suspender, Int) throws -> Int) throws
+  init(on stacks: StackPool, body: some ContextBody) throws
 
   /// Continues the body until it suspends itself, returns or throws.
   borrowing func resume(_ word: Int) throws -> Int
 
   /// Whether the body has returned or thrown.
   var isFinished: Bool { get }
+}
+
+/// What runs in a coroutine of any backend.
+///
+/// A type and not a closure: a closure over an abstract suspender is not specialised, and then
+/// every suspension is a call through a table.
+public protocol ContextBody {
+  /// Runs, and suspends itself as often as it wants.
+  ///
+  /// - Returns: What the last `resume` returns.
+  func run(_ suspender: some WordSuspender, _ word: Int) throws -> Int
 }
 
 /// Suspends the coroutine whose body it was given to.
@@ -52,9 +60,7 @@ public struct Ended: Error {
 public final class Member<Backend: SwitchBackend & ~Copyable> {
   @usableFromInline let coroutine: Backend
 
-  @inlinable public init(
-    on stacks: StackPool, body: @escaping (Backend.Suspender, Int) throws -> Int
-  ) throws {
+  @inlinable @inline(__always) public init(on stacks: StackPool, body: some ContextBody) throws {
     coroutine = try Backend(on: stacks, body: body)
   }
 

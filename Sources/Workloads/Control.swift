@@ -26,7 +26,7 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the generator's state after every unit" }
 
-  @inlinable public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
     steps = parameters["steps"] ?? 1000
   }
 

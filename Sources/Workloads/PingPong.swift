@@ -4,6 +4,18 @@ public import Reports
 public import Stacks
 public import WorkloadKit
 
+/// Gives back every word, plus one.
+@usableFromInline struct Echo: ContextBody {
+  @inlinable init() {}
+
+  @inlinable @inline(__always) func run(
+    _ suspender: some WordSuspender, _ first: Int
+  ) throws -> Int {
+    var word = first
+    while true { word = try suspender.suspend(word &+ 1) }
+  }
+}
+
 /// Resumes a coroutine that adds one to the word and suspends itself at once.
 ///
 /// Measures the switch and the hand-over of a word. Does not measure making the coroutine.
@@ -27,12 +39,9 @@ public struct PingPong<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the last reply of every unit, in order" }
 
-  @inlinable public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
     rounds = parameters["rounds"] ?? 100
-    echo = try Member(on: stacks) { suspender, first in
-      var word = first
-      while true { word = try suspender.suspend(word &+ 1) }
-    }
+    echo = try Member(on: stacks, body: Echo())
   }
 
   public var operationsPerUnit: Int { 2 * rounds }

@@ -4,6 +4,20 @@ public import Reports
 public import Stacks
 public import WorkloadKit
 
+/// Gives back every token, plus its own number.
+@usableFromInline struct Adder: ContextBody {
+  @usableFromInline let number: Int
+
+  @inlinable init(number: Int) { self.number = number }
+
+  @inlinable @inline(__always) func run(
+    _ suspender: some WordSuspender, _ first: Int
+  ) throws -> Int {
+    var token = first
+    while true { token = try suspender.suspend(token &+ number) }
+  }
+}
+
 /// Resumes the members of a ring in turn; each adds its number to the token and suspends itself.
 ///
 /// Measures a hop: one resume and one suspend, over more stacks than fit the first cache.
@@ -25,12 +39,9 @@ public struct Ring<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the token after every round, in order" }
 
-  @inlinable public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
     members = try (0..<(parameters["members"] ?? 503)).map { number in
-      try Member(on: stacks) { suspender, first in
-        var token = first
-        while true { token = try suspender.suspend(token &+ number) }
-      }
+      try Member(on: stacks, body: Adder(number: number))
     }
   }
 

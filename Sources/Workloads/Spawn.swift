@@ -4,6 +4,15 @@ public import Reports
 public import Stacks
 public import WorkloadKit
 
+/// Returns the triple of its word at once.
+@usableFromInline struct Triple: ContextBody {
+  @inlinable init() {}
+
+  @inlinable @inline(__always) func run(
+    _ suspender: some WordSuspender, _ word: Int
+  ) throws -> Int { 3 &* word }
+}
+
 /// Makes a coroutine that returns the triple of its word, runs it, and lets it go.
 ///
 /// Measures creation, two switches and the end, on stacks that the pool already has.
@@ -27,11 +36,11 @@ public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the sum of the results of every unit, in order" }
 
-  @inlinable public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
     count = parameters["count"] ?? 10
     self.stacks = stacks
     // The first stack is not a warm one.
-    _ = try Backend(on: stacks) { _, word in word }.resume(0)
+    _ = try Backend(on: stacks, body: Triple()).resume(0)
   }
 
   public var operationsPerUnit: Int { count }
@@ -40,7 +49,7 @@ public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
     for _ in 0..<units {
       var total = 0
       for word in 0..<count {
-        let coroutine = try Backend(on: stacks) { _, word in 3 &* word }
+        let coroutine = try Backend(on: stacks, body: Triple())
         total &+= try coroutine.resume(word)
       }
       advance(by: total)
