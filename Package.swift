@@ -91,5 +91,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
+
+    .testTarget(
+      name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),
+    .testTarget(
+      name: "ResultStoreTests", dependencies: ["Reports", "ResultStore", grdb],
+      swiftSettings: strict),
   ]
 )
