@@ -105,7 +105,7 @@ struct CompareCommand: ParsableCommand {
     let delta = "delta \(ReportTable.number(comparison.delta * 100)) %"
     let verdict = "\(comparison.verdict.rawValue) (\(delta), \(how))"
     let change =
-      comparison.ratio.map { "\(b.name) takes \(ReportTable.ratio($0)) of \(a.name)" }
+      comparison.ratio.map { "\(b.name) against \(a.name): \(ReportTable.ratio($0))" }
       ?? comparison.reason ?? ""
     return [
       what(a.row), table.text(width: Terminal.width, shrinking: [2], dropping: [2]), change,

@@ -39,7 +39,8 @@ struct ShowCommand: ParsableCommand {
     case .row(let prefix, let number):
       var report = try store.report(prefix)
       guard report.rows.indices.contains(number - 1) else {
-        throw StoreError.noSuchSession(name: id, similar: ["\(prefix).1 to .\(report.rows.count)"])
+        let known = report.rows.isEmpty ? [] : ["\(prefix).1 to \(prefix).\(report.rows.count)"]
+        throw StoreError.noSuchSession(name: id, similar: known)
       }
       report.rows = [report.rows[number - 1]]
       return report
