@@ -104,5 +104,10 @@ let package = Package(
     .testTarget(
       name: "StacksTests", dependencies: ["Stacks"] + jemallocStacks, swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
+    .testTarget(
+      name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),
+    .testTarget(
+      name: "ResultStoreTests", dependencies: ["Reports", "ResultStore", grdb],
+      swiftSettings: strict),
   ]
 )

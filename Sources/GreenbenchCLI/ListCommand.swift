@@ -1,0 +1,41 @@
+// `greenbench list`: the newest sessions.
+
+import ArgumentParser
+import ResultStore
+
+/// Prints one line a session, newest first.
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the stored sessions, newest first.")
+
+  @Option(help: ArgumentHelp("The most sessions to list.", valueName: "count"))
+  var limit = 20
+
+  @Flag(help: "Print one JSON document.")
+  var json = false
+
+  @OptionGroup var store: StoreOptions
+
+  func validate() throws {
+    guard limit > 0 else { throw ValidationError("--limit is 1 or more, got \(limit)") }
+  }
+
+  func run() throws {
+    let sessions = try store.open().sessions(limit: limit)
+    print(json ? try JSONDocument.text(sessions) : Self.table(sessions))
+  }
+
+  /// The lines for people.
+  static func table(_ sessions: [SessionSummary]) -> String {
+    var table = TextTable(["SESSION", "STARTED", "VERDICT", "ROWS", "WORKLOADS", "BACKENDS"])
+    table.rightAligned = [3]
+    for session in sessions {
+      table.rows.append([
+        String(session.session.prefix(8)), session.startedUTC, session.verdict,
+        String(session.rows), session.workloads.joined(separator: ","),
+        session.backends.joined(separator: ","),
+      ])
+    }
+    return table.text(width: Terminal.width, shrinking: [5, 4], dropping: [])
+  }
+}
