@@ -4,9 +4,13 @@ public import Executor
 import Foundation
 public import Reports
 
-/// Measures scenarios through executors. Knows no workload: everything comes from `hello`.
+/// Measures scenarios through executors.
+///
+/// Knows no workload: everything comes from `hello`.
 public struct BenchmarkRunner: Sendable {
-  /// Starts an executor. It is asked `hello` next.
+  /// Starts an executor.
+  ///
+  /// It is asked `hello` next.
   public typealias Launch = @Sendable () async -> any Executing
 
   /// How long an executor may be silent.

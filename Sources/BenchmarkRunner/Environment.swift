@@ -3,7 +3,9 @@
 import Foundation
 import Glibc
 
-/// Facts about this machine, by name. What cannot be read is "unknown".
+/// Facts about this machine, by name.
+///
+/// What cannot be read is "unknown".
 public enum Environment {
   /// Gathers the fingerprint.
   ///

@@ -4,8 +4,9 @@
 public struct Scenario: Hashable, Sendable {
   public var workload: String
 
-  /// In the order of the table; empty means all that the worker has. The first one is what the
-  /// ratios are to.
+  /// In the order of the table; empty means all that the worker has.
+  ///
+  /// The first one is what the ratios are to.
   public var backends: [String]
 
   /// Values by parameter name; more than one makes a matrix.

@@ -32,7 +32,9 @@ public actor WorkerProcess: Executing {
     let answer: CheckedContinuation<Result<ExecutorReply, ExecutorError>, Never>
   }
 
-  /// Starts a worker. That it could not be started shows at the first question.
+  /// Starts a worker.
+  ///
+  /// That it could not be started shows at the first question.
   ///
   /// - Parameters:
   ///   - executable: Path of the program.
@@ -125,7 +127,9 @@ public actor WorkerProcess: Executing {
     if waiting?.id == id { end(.hung(deadline: deadline)) }
   }
 
-  /// Kills the process. The question is answered when it is gone.
+  /// Kills the process.
+  ///
+  /// The question is answered when it is gone.
   private func end(_ why: ExecutorError) {
     if cause == nil { cause = why }
     questions.finish()
