@@ -91,5 +91,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
+
+    .testTarget(
+      name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
+      swiftSettings: strict),
   ]
 )

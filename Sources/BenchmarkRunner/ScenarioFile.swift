@@ -161,6 +161,9 @@ private struct Reader {
     _ node: Node, _ what: String, _ range: ClosedRange<Int>
   ) throws(RunnerError) -> Int {
     let written = try text(node, what)
+    guard case .scalar(let scalar) = node, [.plain, .any].contains(scalar.style) else {
+      throw error(node, "\(what) is a text in quotes", "take the quotes away")
+    }
     guard let value = Quantity.integer(written) else {
       throw wrong(node, what, written, Quantity.integerForm)
     }

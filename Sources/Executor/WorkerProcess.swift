@@ -16,6 +16,7 @@ public actor WorkerProcess: Executing {
   private static let farewell = Duration.seconds(2)
 
   private let executable: String
+  private let lineBytesMax: Int
   private let questions: AsyncStream<String>.Continuation
   private var process: Task<Void, Never>?
   private var lastID = 0
@@ -39,20 +40,26 @@ public actor WorkerProcess: Executing {
   /// - Parameters:
   ///   - executable: Path of the program.
   ///   - arguments: Its arguments.
+  ///   - lineBytesMax: The longest line that is taken from it.
   /// - Returns: The client.
   public static func launch(
-    _ executable: String, arguments: [String] = ["worker"]
+    _ executable: String, arguments: [String] = ["worker"],
+    lineBytesMax: Int = ExecutorProtocol.lineBytesMax
   ) async -> WorkerProcess {
     // Writing to a worker that has just died must be an error, not the death of the runner.
     _ = signal(SIGPIPE, SIG_IGN)
     let (stream, continuation) = AsyncStream.makeStream(of: String.self)
-    let worker = WorkerProcess(executable: executable, questions: continuation)
+    let worker = WorkerProcess(
+      executable: executable, lineBytesMax: lineBytesMax, questions: continuation)
     await worker.start(arguments, stream)
     return worker
   }
 
-  private init(executable: String, questions: AsyncStream<String>.Continuation) {
+  private init(
+    executable: String, lineBytesMax: Int, questions: AsyncStream<String>.Continuation
+  ) {
     self.executable = executable
+    self.lineBytesMax = lineBytesMax
     self.questions = questions
   }
 
@@ -179,11 +186,11 @@ public actor WorkerProcess: Executing {
         }
         let output = execution.standardOutput.strings(
           separatedBy: .unicodeScalarSequence(["\n"]),
-          bufferingPolicy: .maxLineLength(ExecutorProtocol.lineBytesMax))
+          bufferingPolicy: .maxLineLength(worker.lineBytesMax))
         do {
           for try await line in output { await worker.received(line) }
         } catch let error as SubprocessError where error.code == .outputLimitExceeded {
-          await worker.end(.garbled("a line over \(ExecutorProtocol.lineBytesMax >> 20) MiB"))
+          await worker.end(.garbled("a line over \(worker.lineBytesMax >> 10) KiB"))
         } catch {
           // The output broke off because the process is dying: its end will tell why.
         }

@@ -60,7 +60,9 @@ public struct GreenbenchCommand: AsyncParsableCommand {
       print(fullMessage(for: error))
       return ExitCodes.ok.rawValue
     case .validationFailure:
-      complain("\(folded(message(for: error))); see `greenbench --help`")
+      let text = folded(message(for: error))
+      let hinted = text.replacing(". Did you mean", with: "; did you mean")
+      complain(hinted == text ? "\(text); see `greenbench --help`" : hinted)
       return ExitCodes.usage.rawValue
     default:
       complain("\(folded("\(error)")); report it with the command line")
