@@ -97,5 +97,17 @@ let package = Package(
     .testTarget(
       name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
       swiftSettings: strict),
+    // The proof of the bars, for scripts/bench; not a product.
+    .target(name: "CLimits"),
+    .executableTarget(
+      name: "bars",
+      dependencies: ["Backends", "CContexts", "CLimits", "Stacks", "WorkloadKit", "Workloads"],
+      swiftSettings: strict),
+
+    .testTarget(
+      name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
+    .testTarget(
+      name: "StacksTests", dependencies: ["Stacks"] + jemallocStacks, swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
   ]
 )

@@ -21,7 +21,7 @@ struct BackendCommand: AsyncParsableCommand {
 
     func run() async throws {
       let backends = try await worker.runner.greet().backends
-      if json { return print(try JSONText.of(backends)) }
+      if json { return print(try JSONDocument.text(backends)) }
       print(
         Columns.text(
           backends.map {

@@ -88,5 +88,5 @@ struct WorkerCommand: ParsableCommand {
     commandName: "worker", abstract: "Runs workloads for a runner, over standard input and output.",
     shouldDisplay: false)
 
-  func run() throws { try WorkerService.serve() }
+  func run() { WorkerService.serve() }
 }

@@ -2,7 +2,6 @@
 
 import BenchmarkRunner
 import Foundation
-import Glibc
 
 /// Shows progress on standard error, if that is a terminal.
 final class ProgressLine {
@@ -19,12 +18,15 @@ final class ProgressLine {
     start = clock.now
   }
 
+  /// Columns: as few as any terminal has where standard output cannot tell, so no line wraps.
+  private var columns: Int { Terminal.width == .max ? 80 : Terminal.width }
+
   func show(_ progress: RunProgress) {
     guard shown else { return }
     let now = clock.now
     if let last, now - last < Self.interval { return }
     last = now
-    let line = Self.line(progress, elapsed: now - start, width: Screen.width(of: STDERR_FILENO))
+    let line = Self.line(progress, elapsed: now - start, width: columns)
     write("\r\(line)\u{1B}[K")
   }
 
@@ -52,25 +54,4 @@ final class ProgressLine {
   }
 
   private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
-}
-
-/// What is known about the terminal.
-enum Screen {
-  /// Columns: `COLUMNS`, else the terminal's own answer, else 100.
-  static func width(of descriptor: Int32) -> Int {
-    let wanted = ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) }
-    if let wanted, wanted > 0 { return wanted }
-    var size = winsize()
-    let answer = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size)
-    return answer == 0 && size.ws_col > 0 ? Int(size.ws_col) : 100
-  }
-
-  static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
-
-  /// Colours: on a terminal, unless `NO_COLOR` says otherwise.
-  static func colours(_ descriptor: Int32) -> Bool {
-    let environment = ProcessInfo.processInfo.environment
-    return isTerminal(descriptor) && (environment["NO_COLOR"] ?? "").isEmpty
-      && environment["TERM"] != "dumb"
-  }
 }

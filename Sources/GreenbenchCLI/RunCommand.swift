@@ -53,11 +53,11 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let scenario = try scenario()
-    let results = try ResultStore(path: store.path, readOnly: false)
+    let results = try ResultStore(path: store.file, readOnly: false)
     let stop = StopFlag()
     let signals = StopSignals(stop)
     defer { withExtendedLifetime(signals) {} }
-    let line = ProgressLine(shown: !quiet && Screen.isTerminal(STDERR_FILENO))
+    let line = ProgressLine(shown: !quiet && isatty(STDERR_FILENO) == 1)
     let record: SessionRecord
     do {
       record = try await worker.runner.run(
@@ -125,7 +125,7 @@ struct RunCommand: AsyncParsableCommand {
     } else {
       print(
         ReportTable.text(
-          report, width: Screen.width(of: STDOUT_FILENO), colour: Screen.colours(STDOUT_FILENO)))
+          report, width: Terminal.width, colour: Terminal.hasColour))
     }
   }
 

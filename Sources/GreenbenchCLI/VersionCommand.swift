@@ -30,7 +30,7 @@ struct VersionCommand: ParsableCommand {
     let source = Stamp.source(of: ThisProgram.path)
     if json {
       print(
-        try JSONText.of(
+        try JSONDocument.text(
           Document(
             name: "greenbench", version: Self.number, commit: source.commit,
             swift: BuildFacts.swift, schema: Self.schema)))
@@ -50,14 +50,5 @@ enum ThisProgram {
     // Without /proc the name it was called by is the best guess.
     return (try? FileManager.default.destinationOfSymbolicLink(atPath: link))
       ?? CommandLine.arguments.first ?? link
-  }
-}
-
-/// Values as JSON for standard output.
-enum JSONText {
-  static func of(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 }

@@ -20,7 +20,7 @@ struct WorkloadCommand: AsyncParsableCommand {
 
     func run() async throws {
       let workloads = try await worker.runner.greet().workloads
-      if json { return print(try JSONText.of(workloads)) }
+      if json { return print(try JSONDocument.text(workloads)) }
       print(Columns.text(workloads.map { [$0.name, $0.summary] }))
     }
   }
@@ -43,7 +43,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         throw RunnerError.unknownWorkload(
           name, nearest: Nearest.name(to: name, among: workloads.map(\.name)))
       }
-      if json { return print(try JSONText.of(found)) }
+      if json { return print(try JSONDocument.text(found)) }
       print("\(found.name): \(found.summary)\nOne operation is one \(found.operation).")
       guard !found.parameters.isEmpty else { return }
       print("\nParameters:")

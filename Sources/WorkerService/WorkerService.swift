@@ -1,1 +1,46 @@
-// Filled in by the commits that follow.
+// A worker process: reads requests from standard input, writes replies to standard output.
+
+import CContexts
+import Foundation
+import Reports
+
+/// The program behind `greenbench worker`.
+public enum WorkerService {
+  /// Serves until `bye`, or until the runner closes the pipe.
+  ///
+  /// Stays on one CPU, ignores Ctrl-C (the runner decides what it means) and dies with the runner.
+  public static func serve() {
+    signal(SIGINT, SIG_IGN)
+    gb_die_with_parent()
+    _ = gb_pin_here()
+    let worker = Worker()
+    let encoder = JSONEncoder()
+    let decoder = JSONDecoder()
+    while let line = readLine() {
+      let reply: ExecutorReply
+      let request: ExecutorRequest
+      do {
+        request = try decoder.decode(ExecutorRequest.self, from: Data(line.utf8))
+        reply = worker.answer(request)
+      } catch {
+        var refusal = ExecutorReply(id: 0)
+        refusal.error = ExecutorFault(.malformed, "no request of this protocol; \(error)")
+        send(refusal, encoder)
+        continue
+      }
+      send(reply, encoder)
+      if request.op == .bye { return }
+    }
+  }
+
+  private static func send(_ reply: ExecutorReply, _ encoder: JSONEncoder) {
+    do {
+      var line = try encoder.encode(reply)
+      line.append(UInt8(ascii: "\n"))
+      try FileHandle.standardOutput.write(contentsOf: line)
+    } catch {
+      // Nobody reads any more: there is nobody to tell.
+      exit(0)
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// The physical limit of a switch and of a spawn, as bare loops around inlined assembly.
+#include "CLimits.h"
+
+#include <stdint.h>
+
+enum { stack_size = 65536 };
+static _Thread_local _Alignas(64) char stack[stack_size];
+
+#if defined(__x86_64__)
+
+// All but the registers that the assembly keeps itself is clobbered, so only live values are saved.
+#define CLOBBERED                                                                                 \
+    "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",   \
+        "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",        \
+        "xmm13", "xmm14", "xmm15", "memory", "cc"
+
+struct bare {
+    void *sp, *ip, *fp;
+};
+
+static inline __attribute__((always_inline)) void jump(struct bare *from, struct bare *to) {
+    __asm__ volatile(
+        "leaq 1f(%%rip), %%rax\n\t"
+        "movq %%rsp, (%%rdi)\n\t"
+        "movq %%rax, 8(%%rdi)\n\t"
+        "movq %%rbp, 16(%%rdi)\n\t"
+        "movq (%%rsi), %%rsp\n\t"
+        "movq 16(%%rsi), %%rbp\n\t"
+        "jmpq *8(%%rsi)\n"
+        "1:\n\t"
+        : "+D"(from), "+S"(to)::"rbx", "rdx", CLOBBERED);
+}
+
+static _Thread_local struct bare outside, inside;
+static _Thread_local long yields;
+
+static __attribute__((noinline, noreturn)) void jump_body(void) {
+    // The two addresses stay in registers or on this stack: no look-up is measured.
+    struct bare *mine = &inside, *theirs = &outside;
+    long *count = &yields;
+    for (;;) {
+        ++*count;
+        jump(mine, theirs);
+    }
+}
+
+long gb_limit_jump(long rounds) {
+    struct bare *mine = &outside, *theirs = &inside;
+    yields = 0;
+    *theirs = (struct bare){stack + stack_size - 8, (void *)jump_body, 0};
+    for (long round = 0; round < rounds; round++) jump(mine, theirs);
+    return yields;
+}
+
+// The resumer calls through the saved stack pointer; the coroutine pops the resumer's address by a
+// return, so that the return predictor is right both ways.
+static inline __attribute__((always_inline)) void resume(void **saved) {
+    __asm__ volatile(
+        "pushq %%rbp\n\t"
+        "pushq %%rbx\n\t"
+        "leaq -8(%%rsp), %%rdx\n\t"
+        "movq (%%rdi), %%rsi\n\t"
+        "callq *(%%rsi)\n\t"
+        "popq %%rbx\n\t"
+        "popq %%rbp\n\t"
+        : "+D"(saved)::"rsi", "rdx", CLOBBERED);
+}
+
+static _Thread_local void *saved, *link;
+
+// On arrival: rsi is this context's saved stack pointer, rdx the resumer's stack pointer at the
+// return address of its call.
+static inline __attribute__((always_inline)) void yield(void **place, void **to) {
+    __asm__ volatile(
+        "pushq %%rbp\n\t"
+        "pushq %%rbx\n\t"
+        "leaq 1f(%%rip), %%rax\n\t"
+        "pushq %%rax\n\t"
+        "movq %%rsp, (%%rdi)\n\t"
+        "movq (%%rcx), %%rsp\n\t"
+        "retq\n"
+        "1:\n\t"
+        "movq %%rdx, (%%rcx)\n\t"
+        "leaq 8(%%rsi), %%rsp\n\t"
+        "popq %%rbx\n\t"
+        "popq %%rbp\n\t"
+        : "+D"(place), "+c"(to)::"rax", "rsi", "rdx", "r8", "r9", "r10", "r11", "r12", "r13",
+          "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+          "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
+}
+
+static __attribute__((noinline, noreturn, used)) void gb_limit_paired_body(void) {
+    void **place = &saved, **to = &link;
+    long *count = &yields;
+    for (;;) {
+        ++*count;
+        yield(place, to);
+    }
+}
+
+// The first arrival: keeps the resumer's stack pointer in `link` (its address is on this stack).
+__asm__(".text\n"
+        ".p2align 4\n"
+        "gb_limit_boot:\n\t"
+        "leaq 8(%rsi), %rsp\n\t"
+        "popq %rcx\n\t"
+        "movq %rdx, (%rcx)\n\t"
+        "xorl %ebp, %ebp\n\t"
+        "callq gb_limit_paired_body\n\t"
+        "ud2\n");
+extern char gb_limit_boot[];
+
+long gb_limit_paired(long rounds) {
+    yields = 0;
+    void **top = (void **)(stack + stack_size - 64);
+    top[0] = gb_limit_boot;
+    top[1] = &link;
+    saved = top;
+    void **place = &saved;
+    for (long round = 0; round < rounds; round++) resume(place);
+    return yields;
+}
+
+struct spawned {
+    struct bare context;
+    long argument, result;
+};
+static _Thread_local struct spawned parked;
+
+static __attribute__((noinline)) long work(long argument) {
+    __asm__ volatile("" : "+r"(argument));
+    return argument * 3;
+}
+
+static __attribute__((noinline, noreturn)) void spawn_body(void) {
+    struct spawned *self = &parked;
+    struct bare *home = &outside;
+    long (*volatile run)(long) = work;
+    for (;;) {
+        self->result = run(self->argument);
+        jump(&self->context, home);
+    }
+}
+
+long gb_limit_spawn(long count) {
+    struct spawned *target = &parked;
+    struct bare *mine = &outside;
+    long sum = 0;
+    target->context = (struct bare){stack + stack_size - 8, (void *)spawn_body, 0};
+    for (long index = 0; index < count; index++) {
+        target->argument = index;
+        jump(mine, &target->context);
+        sum += target->result;
+    }
+    return sum;
+}
+
+#endif

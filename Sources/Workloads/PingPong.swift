@@ -1,0 +1,57 @@
+// Ping-pong: the cost of one switch, there and back again, between a resumer and one coroutine.
+
+public import Reports
+public import Stacks
+public import WorkloadKit
+
+/// Resumes a coroutine that adds one to the word and suspends itself at once.
+///
+/// Measures the switch and the hand-over of a word. Does not measure making the coroutine.
+public struct PingPong<Backend: SwitchBackend & ~Copyable>: Workload {
+  @usableFromInline let echo: Member<Backend>
+  @usableFromInline let rounds: Int
+  @usableFromInline var sum = checksumSeed
+
+  public static var description: WorkloadDescription {
+    WorkloadDescription(
+      name: "ping-pong", summary: "one coroutine, resumed and suspended in turn",
+      operation: "one-way switch",
+      parameters: [
+        ParameterDescription(
+          name: "rounds", summary: "round trips in a unit of work", standard: 100, least: 1,
+          most: 10_000_000)
+      ])
+  }
+
+  public var checksum: UInt64 { sum }
+
+  public static var checksumMeaning: String { "the last reply of every unit, in order" }
+
+  @inlinable public init(parameters: [String: Int], stacks: StackPool) throws {
+    rounds = parameters["rounds"] ?? 100
+    echo = try Member(on: stacks) { suspender, first in
+      var word = first
+      while true { word = try suspender.suspend(word &+ 1) }
+    }
+  }
+
+  public var operationsPerUnit: Int { 2 * rounds }
+
+  @inlinable public mutating func run(units: Int) throws {
+    for _ in 0..<units { advance(by: try trip(0)) }
+  }
+
+  @inlinable @inline(__always) func trip(_ start: Int) throws -> Int {
+    var word = start
+    let echo = echo
+    for _ in 0..<rounds { word = try echo.resume(word) }
+    return word
+  }
+
+  @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }
+
+  public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
+    let rounds = parameters["rounds"] ?? 100
+    return (0..<units).reduce(checksumSeed) { sum, _ in mixed(sum, rounds) }
+  }
+}

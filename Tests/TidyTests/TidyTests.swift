@@ -1,0 +1,151 @@
+// Rules of the house that no compiler checks, as tests: what fails names the file and the mend.
+
+import Foundation
+import Testing
+
+struct TidyTests {
+  /// The floors, ground first: a target may import targets of lower floors only.
+  static let floors: [[String]] = [
+    ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CLimits"],
+    ["Stacks", "Reports"],
+    ["JemallocStacks", "Measurement", "Greenlets"],
+    ["WorkloadKit", "Comparison"],
+    ["Backends", "Workloads"],
+    ["WorkerService", "ResultStore"],
+    ["Executor"],
+    ["BenchmarkRunner"],
+    ["GreenbenchCLI"],
+    ["greenbench", "bars"],
+  ]
+
+  /// Makes stacks and switches between them; knows nothing of measuring or storing.
+  static let engineWing: Set<String> = ["Stacks", "JemallocStacks", "Greenlets"]
+
+  /// Counts, decides, stores; knows nothing of stacks.
+  static let recordWing: Set<String> = [
+    "Reports", "Measurement", "Comparison", "ResultStore", "Executor", "BenchmarkRunner",
+  ]
+
+  /// Who may import what only few may.
+  static let reserved: [String: Set<String>] = [
+    "GRDB": ["ResultStore"],
+    "ArgumentParser": ["GreenbenchCLI", "greenbench"],
+    "Yams": ["BenchmarkRunner"],
+    "Subprocess": ["Executor"],
+    "CJemalloc": ["JemallocStacks"],
+  ]
+
+  /// The only files that may contain unsafe code.
+  ///
+  /// Making the list longer is a decision to record.
+  static let unsafeFiles: Set<String> = [
+    "Sources/Backends/SharedState.swift",
+    "Sources/Backends/ThreadBackend.swift",
+    "Sources/Backends/UContextBackend.swift",
+    "Sources/Greenlets/Coroutine.swift",
+    "Sources/Greenlets/CoroutineCore.swift",
+    "Sources/Greenlets/Greenlet.swift",
+    "Sources/Greenlets/GreenletCore.swift",
+    "Sources/Greenlets/GreenletHub.swift",
+    "Sources/Greenlets/GreenletReaper.swift",
+    "Sources/JemallocStacks/JemallocStackSource.swift",
+    "Sources/Measurement/BatchRecorder.swift",
+    "Sources/Measurement/ProcessMemory.swift",
+    "Sources/Stacks/MappedStackSource.swift",
+    "Sources/Stacks/Stack.swift",
+    "Sources/Stacks/StackGuard.swift",
+    "Sources/Stacks/StackPool.swift",
+  ]
+
+  /// A file is read in one sitting.
+  static let linesMax = 400
+
+  @Test(arguments: SourceFile.all)
+  func opensWithItsPurpose(file: SourceFile) {
+    let first = file.lines.first { !$0.hasPrefix("// swift-tools-version") } ?? ""
+    #expect(
+      first.wholeMatch(of: /\/\/ \S.*[.:?]/) != nil,
+      "\(file.path): the first line says in one sentence what the file is")
+  }
+
+  @Test(arguments: SourceFile.all)
+  func isReadInOneSitting(file: SourceFile) {
+    #expect(
+      file.lines.count <= Self.linesMax,
+      "\(file.path): \(file.lines.count) lines; split it by what it is about")
+  }
+
+  @Test(arguments: SourceFile.all)
+  func leavesNothingToDoInAComment(file: SourceFile) {
+    // In two parts, or this file would be the first to fail.
+    let word = "TO" + "DO"
+    #expect(
+      !file.lines.contains { $0.contains(word) }, "\(file.path): do it, or open an issue for it")
+  }
+
+  @Test(arguments: SourceFile.ofTargets)
+  func importsLowerFloorsOnly(file: SourceFile) throws {
+    let own = try #require(
+      Self.floor(of: file.target), "\(file.path): give \(file.target) a floor in TidyTests")
+    for imported in file.imports {
+      guard let other = Self.floor(of: imported) else { continue }
+      #expect(other < own, "\(file.path): \(file.target) may not import \(imported)")
+    }
+  }
+
+  @Test(arguments: SourceFile.ofTargets)
+  func keepsTheWingsApart(file: SourceFile) {
+    let forbidden: Set<String> =
+      if Self.engineWing.contains(file.target) {
+        Self.recordWing
+      } else if Self.recordWing.contains(file.target) {
+        Self.engineWing
+      } else {
+        []
+      }
+    let crossing = forbidden.intersection(file.imports).sorted()
+    #expect(
+      crossing.isEmpty,
+      "\(file.path): the wings meet in the hall only; \(file.target) may not import \(crossing)")
+  }
+
+  @Test(arguments: SourceFile.ofTargets)
+  func leavesReservedImportsToTheirOwners(file: SourceFile) {
+    for imported in file.imports {
+      guard let owners = Self.reserved[imported] else { continue }
+      #expect(
+        owners.contains(file.target), "\(file.path): only \(owners.sorted()) may import \(imported)"
+      )
+    }
+  }
+
+  @Test func readsScenariosInOneFile() {
+    let readers = SourceFile.ofTargets.filter { $0.imports.contains("Yams") }.map(\.path)
+    #expect(readers.count <= 1, "only one file may import Yams: \(readers)")
+  }
+
+  @Test(arguments: SourceFile.ofTargets)
+  func keepsUnsafeWhereItBelongs(file: SourceFile) {
+    guard file.code.contains(/\bunsafe\b/) else { return }
+    #expect(
+      Self.unsafeFiles.contains(file.path), "\(file.path): move the unsafe code to a listed file")
+  }
+
+  @Test(arguments: Self.unsafeFiles.sorted())
+  func listsNoFileWithoutNeed(path: String) throws {
+    let file = SourceFile.ofTargets.first { $0.path == path }
+    let code = try #require(file?.code, "\(path) is not there; take it off the list")
+    #expect(code.contains(/\bunsafe\b/), "\(path) is safe by now; take it off the list")
+  }
+
+  @Test(arguments: SourceFile.targets)
+  func namesTheTargetInTheArchitecture(target: String) throws {
+    let text = try String(
+      contentsOf: SourceFile.root.appending(path: "ARCHITECTURE.md"), encoding: .utf8)
+    #expect(text.contains("`\(target)`"), "ARCHITECTURE.md: say what \(target) is, in a paragraph")
+  }
+
+  private static func floor(of target: String) -> Int? {
+    floors.firstIndex { $0.contains(target) }
+  }
+}
