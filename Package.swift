@@ -92,6 +92,11 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
 
+    .testTarget(
+      name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
+      swiftSettings: strict),
     // The proof of the bars, for scripts/bench; not a product.
     .target(name: "CLimits"),
     .executableTarget(

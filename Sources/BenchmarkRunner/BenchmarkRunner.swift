@@ -1,1 +1,124 @@
-// Filled in by the commits that follow.
+// The runner: from a scenario to the record of a session.
+
+public import Executor
+import Foundation
+public import Reports
+
+/// Measures scenarios through executors.
+///
+/// Knows no workload: everything comes from `hello`.
+public struct BenchmarkRunner: Sendable {
+  /// Starts an executor.
+  ///
+  /// It is asked `hello` next.
+  public typealias Launch = @Sendable () async -> any Executing
+
+  /// How long an executor may be silent.
+  public struct Deadlines: Hashable, Sendable {
+    /// For `hello`.
+    public var greeting = Duration.seconds(10)
+
+    /// For `measure`, however short the batches.
+    public var measureMin = Duration.seconds(30)
+
+    /// For `measure`: this many times the time that the batches should take.
+    public var measureFactor = 20
+
+    /// For `prepare`, `verify`, `memory` and `finish`, which take as long as the workload is big.
+    public var other = Duration.seconds(120)
+
+    public init() {}
+
+    func measuring(_ scenario: Scenario) -> Duration {
+      let expected = Duration.nanoseconds(scenario.batchNanoseconds) * scenario.batchesPerVisit
+      return max(measureMin, expected * measureFactor)
+    }
+  }
+
+  private let launch: Launch
+  private let deadlines: Deadlines
+  private let pressure: @Sendable () -> Int?
+
+  /// Makes a runner.
+  ///
+  /// - Parameters:
+  ///   - deadlines: How long an executor may be silent.
+  ///   - pressure: Reads how many microseconds tasks have waited for a CPU since boot.
+  ///   - launch: Starts an executor.
+  public init(
+    deadlines: Deadlines = Deadlines(),
+    pressure: @escaping @Sendable () -> Int? = Pressure.waitedMicroseconds,
+    launch: @escaping Launch
+  ) {
+    self.launch = launch
+    self.deadlines = deadlines
+    self.pressure = pressure
+  }
+
+  /// Asks an executor who it is, and lets it go.
+  ///
+  /// - Returns: Its name, workloads and backends.
+  /// - Throws: Why it did not say.
+  public func greet() async throws(RunnerError) -> HelloReply {
+    let (worker, hello) = try await start()
+    await worker.bye(deadline: deadlines.greeting)
+    return hello
+  }
+
+  /// Measures a scenario.
+  ///
+  /// A worker that fails costs its row and the block it was in; the other rows go on.
+  ///
+  /// - Parameters:
+  ///   - scenario: What to measure.
+  ///   - commandLine: For the record.
+  ///   - source: For the record.
+  ///   - progress: Told before every request.
+  ///   - shouldStop: Asked before every request.
+  /// - Returns: The session, complete or not: its verdict says which.
+  /// - Throws: Why nothing was measured at all.
+  public func run(
+    _ scenario: Scenario, commandLine: String, source: SourceVersion,
+    progress: @escaping (RunProgress) -> Void = { _ in },
+    shouldStop: @escaping @Sendable () -> Bool = { false }
+  ) async throws(RunnerError) -> SessionRecord {
+    let began = Date()
+    let (first, hello) = try await start()
+    let plan: Plan
+    do {
+      plan = try Plan(scenario, with: hello)
+    } catch {
+      await first.bye(deadline: deadlines.greeting)
+      throw error
+    }
+    let groups = scenario.groups
+    var results: [GroupResult] = []
+    for (index, group) in groups.enumerated() {
+      let run = GroupRun(
+        plan: plan, group: group, place: (index, groups.count), worker: index == 0 ? first : nil,
+        tools: GroupRun.Tools(
+          launch: launch, deadlines: deadlines, pressure: pressure, progress: progress,
+          shouldStop: shouldStop))
+      results.append(await run.run())
+    }
+    return Assembly.record(
+      results, scenario: scenario, environment: Environment.fingerprint(runtime: hello.runtime),
+      began: began, commandLine: commandLine, source: source)
+  }
+
+  private func start() async throws(RunnerError) -> (any Executing, HelloReply) {
+    let worker = await launch()
+    let hello: HelloReply
+    do {
+      hello = try await worker.hello(deadline: deadlines.greeting)
+    } catch {
+      await worker.stop()
+      throw .worker(error)
+    }
+    guard hello.version == ExecutorProtocol.version else {
+      await worker.stop()
+      throw .otherProtocol(theirs: hello.version, ours: ExecutorProtocol.version)
+    }
+    return (worker, hello)
+  }
+}

@@ -1,0 +1,74 @@
+// One row while it is being measured.
+
+import Executor
+import Reports
+
+/// A row, or the control, between its preparation and its end.
+struct Participant {
+  let request: PrepareRequest
+  let switchesInKernel: Bool
+  let isControl: Bool
+
+  /// What the worker calls it; changes when a new worker takes over.
+  var handle: Int?
+  var row: Row
+  var blocks: [MeasuredBlock] = []
+  var state = State.running
+
+  enum State {
+    case running, closed, failed
+  }
+
+  init(_ request: PrepareRequest, switchesInKernel: Bool, isControl: Bool) {
+    self.request = request
+    self.switchesInKernel = switchesInKernel
+    self.isControl = isControl
+    row = Row(
+      workload: request.workload, backend: request.backend, stack: request.stack,
+      parameters: request.parameters)
+  }
+
+  /// How failures name it.
+  var name: String { isControl ? "the control" : request.backend }
+
+  mutating func prepared(_ reply: PreparedReply) {
+    handle = reply.handle
+    row.stack = reply.stack
+    row.parameters = reply.parameters
+  }
+
+  mutating func failed(_ error: ExecutorError, while doing: String) {
+    state = .failed
+    row.status =
+      switch error {
+      case .crashed: .crashed
+      case .hung: .hung
+      case .garbled: .garbled
+      case .refused, .couldNotStart, .stopped: .failed
+      }
+    row.failure = "\(error.fact) while \(doing) \(name)"
+  }
+
+  mutating func close(_ verified: VerifiedReply, _ memory: MemoryReply, _ left: FinishedReply) {
+    state = .closed
+    row.checksum = verified.checksum
+    row.bytesPerGreenlet = memory.bytesPerGreenlet
+    if !verified.matches {
+      row.failure = "checksum \(verified.checksum) of \(verified.of) is not the oracle's"
+    } else if left.leakedGreenlets != 0 || left.leakedStacks != 0 {
+      row.failure = "leaked \(left.leakedGreenlets) greenlets and \(left.leakedStacks) stacks"
+    }
+    row.verified = row.failure == nil
+    row.status = row.verified ? .ok : .unverified
+  }
+
+  mutating func interrupt() {
+    guard state == .running else { return }
+    row.status = .interrupted
+    row.failure = "stopped before it was verified"
+  }
+
+  var measurement: RowMeasurement {
+    RowMeasurement(blocks: blocks, switchesInKernel: switchesInKernel)
+  }
+}

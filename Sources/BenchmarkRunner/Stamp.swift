@@ -1,0 +1,52 @@
+// Which source the executable was built from, as the build wrote it down beside it.
+
+import Foundation
+public import Reports
+
+/// Reads `<executable>.stamp`: lines of `key=value` with commit, dirty and branch.
+public enum Stamp {
+  /// Tells the source version of an executable.
+  ///
+  /// - Parameter executable: Path of the executable.
+  /// - Returns: The version; "unknown" where nothing is written down.
+  public static func source(of executable: String) -> SourceVersion {
+    // Without a stamp the version is unknown, which is not an error.
+    let text = (try? String(contentsOfFile: executable + ".stamp", encoding: .utf8)) ?? ""
+    var facts: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: "=", maxSplits: 1)
+      if parts.count == 2 {
+        facts[parts[0].trimmingCharacters(in: .whitespaces)] =
+          parts[1].trimmingCharacters(in: .whitespaces)
+      }
+    }
+    return SourceVersion(
+      commit: facts["commit"] ?? "unknown", dirty: ["true", "1", "yes"].contains(facts["dirty"]),
+      branch: facts["branch"] ?? "unknown", build: hash(ofFile: executable) ?? "unknown")
+  }
+
+  /// Hashes a file.
+  static func hash(ofFile path: String) -> String? {
+    // An executable that cannot be read back has no hash; its commit still says what it is.
+    guard let data = try? Data(contentsOf: URL(filePath: path)) else { return nil }
+    return hash(of: data)
+  }
+
+  /// Hashes bytes with 64-bit FNV-1a over little-endian words of eight, the rest byte by byte.
+  ///
+  /// Words, since a debug build takes seconds to go through its own bytes one by one.
+  static func hash(of data: Data) -> String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    let words = data.count / 8
+    unsafe data.withUnsafeBytes { bytes in
+      for index in 0..<words {
+        let word = unsafe bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)
+        hash = (hash ^ UInt64(littleEndian: word)) &* 0x0000_0100_0000_01B3
+        hash ^= hash >> 32
+      }
+    }
+    for byte in data.dropFirst(words * 8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    let digits = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

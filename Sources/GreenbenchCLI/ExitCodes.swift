@@ -1,0 +1,60 @@
+// What every exit code means, and the errors that know theirs.
+
+import ArgumentParser
+import BenchmarkRunner
+import ResultStore
+
+/// An error that knows the code its process ends with.
+///
+/// Its description is one line: fact; mend.
+protocol ExitCoded: Error {
+  var exitCode: Int32 { get }
+}
+
+extension RunnerError: ExitCoded {}
+extension StoreError: ExitCoded {}
+
+/// The exit codes.
+enum ExitCodes: Int32, CaseIterable {
+  case ok = 0
+  case internalError = 1
+  case rowFailed = 3
+  case notFound = 5
+  case permission = 6
+  case schema = 8
+  case nothingRan = 9
+  case usage = 64
+  case busy = 75
+  case interrupted = 130
+
+  var meaning: String {
+    switch self {
+    case .ok: "everything asked for was done"
+    case .internalError: "something failed that no other code names"
+    case .rowFailed: "a workload failed, crashed, hung, or its checksum is wrong"
+    case .notFound: "there is no such session, store or file"
+    case .permission: "a file may not be read or written"
+    case .schema: "the store or the worker is of another version"
+    case .nothingRan: "nothing was measured"
+    case .usage: "the command line or a scenario file is wrong"
+    case .busy: "another process holds the store"
+    case .interrupted: "Ctrl-C came; complete blocks are stored"
+    }
+  }
+
+  /// The table for people.
+  static var table: String {
+    allCases.map { code in
+      let number = String(code.rawValue)
+      return String(repeating: " ", count: 4 - number.count) + number + "  " + code.meaning
+    }.joined(separator: "\n")
+  }
+}
+
+/// `greenbench exit-codes`.
+struct ExitCodesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exit-codes", abstract: "Tells what the exit codes mean.")
+
+  func run() { print(ExitCodes.table) }
+}

@@ -1,0 +1,92 @@
+// The command line's root: subcommands, and how a process ends.
+
+public import ArgumentParser
+import Foundation
+import Glibc
+import WorkerService
+
+/// `greenbench`.
+public struct GreenbenchCommand: AsyncParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "greenbench",
+    abstract: "Measures and compares stackful coroutines.",
+    discussion: """
+      Results go to standard output, progress and errors to standard error. `greenbench --version` \
+      tells the version, `greenbench exit-codes` what the exit codes mean.
+      """,
+    subcommands: [
+      RunCommand.self, ListCommand.self, ShowCommand.self, CompareCommand.self, SQLCommand.self,
+      WorkloadCommand.self, BackendCommand.self, CompletionsCommand.self, VersionCommand.self,
+      ExitCodesCommand.self, WorkerCommand.self,
+    ])
+
+  public init() {}
+
+  /// Runs the program.
+  ///
+  /// - Parameter arguments: The arguments after the program's name.
+  /// - Returns: The exit code.
+  public static func execute(_ arguments: [String]) async -> Int32 {
+    // A reader that leaves early (`| head`) is no reason to die half-way through a measurement.
+    _ = signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot(rewritten(arguments))
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+      return ExitCodes.ok.rawValue
+    } catch let code as ExitCode {
+      return code.rawValue
+    } catch let error as any ExitCoded {
+      complain("\(error)")
+      return error.exitCode
+    } catch {
+      return parserExit(error)
+    }
+  }
+
+  /// Spellings that people try, as the subcommands they mean.
+  static func rewritten(_ arguments: [String]) -> [String] {
+    if arguments.first == "--version" { return ["version"] + arguments.dropFirst() }
+    if arguments.prefix(2) == ["help", "exit-codes"] { return ["exit-codes"] }
+    return arguments
+  }
+
+  private static func parserExit(_ error: any Error) -> Int32 {
+    switch exitCode(for: error) {
+    case .success:
+      print(fullMessage(for: error))
+      return ExitCodes.ok.rawValue
+    case .validationFailure:
+      let text = folded(message(for: error))
+      let hinted = text.replacing(". Did you mean", with: "; did you mean")
+      complain(hinted == text ? "\(text); see `greenbench --help`" : hinted)
+      return ExitCodes.usage.rawValue
+    default:
+      complain("\(folded("\(error)")); report it with the command line")
+      return ExitCodes.internalError.rawValue
+    }
+  }
+
+  /// Makes one line of a message, without the full stop at its end.
+  static func folded(_ message: String) -> String {
+    let line = message.split(whereSeparator: \.isNewline)
+      .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+    return line.hasSuffix(".") ? String(line.dropLast()) : line
+  }
+
+  static func complain(_ message: String) {
+    FileHandle.standardError.write(Data("greenbench: \(folded(message))\n".utf8))
+  }
+}
+
+/// `greenbench worker`: the process that runs workloads, for `greenbench run` to start.
+struct WorkerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker", abstract: "Runs workloads for a runner, over standard input and output.",
+    shouldDisplay: false)
+
+  func run() { WorkerService.serve() }
+}

@@ -1,2 +1,0 @@
-// The program: hands the command line to GreenbenchCLI.
-

@@ -1,0 +1,179 @@
+// The client against small shell scripts that play a worker, sound or broken.
+
+import Executor
+import Reports
+import Testing
+
+@Suite("A worker process")
+struct WorkerProcessTests {
+  private static let patience = Duration.seconds(20)
+
+  private func worker(_ script: String) async -> WorkerProcess {
+    await WorkerProcess.launch("/bin/sh", arguments: ["-c", script])
+  }
+
+  /// Why a question had no answer.
+  private func failure<Answer>(
+    _ question: () async throws(ExecutorError) -> Answer
+  ) async -> ExecutorError? {
+    do {
+      _ = try await question()
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("Questions are numbered, and the answers are taken apart")
+  func answers() async throws {
+    let worker = await worker(
+      """
+      read -r line; echo '{"id":1,"verified":{"checksum":"498","of":"ring","matches":true}}'
+      read -r line; echo '{"id":2,"finished":{"leakedGreenlets":0,"leakedStacks":1}}'
+      read -r line
+      """)
+    let verified = try await worker.verify(7, deadline: Self.patience)
+    #expect(verified == VerifiedReply(checksum: "498", of: "ring", matches: true))
+    let left = try await worker.finish(7, deadline: Self.patience)
+    #expect(left.leakedStacks == 1)
+    await worker.stop()
+  }
+
+  @Test("The worker reads what was asked")
+  func requestText() async {
+    let worker = await worker(
+      """
+      read -r line
+      text=$(printf '%s' "$line" | sed 's/"/\\\\"/g')
+      echo "{\\"id\\":1,\\"error\\":{\\"code\\":\\"failed\\",\\"message\\":\\"$text\\"}}"
+      """)
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.measure(3, batches: 4, batchNanoseconds: 5, deadline: Self.patience)
+    }
+    let text = #"{"batchNanoseconds":5,"batches":4,"handle":3,"id":1,"op":"measure"}"#
+    #expect(error == .refused(ExecutorFault(.failed, text)))
+    await worker.stop()
+  }
+
+  @Test("A signal and an exit code are told apart")
+  func crashes() async {
+    for (script, ending) in [
+      ("read -r line; kill -9 $$", ExecutorError.Ending.signalled(9)),
+      ("read -r line; exit 7", .exited(7)),
+      ("exit 0", .exited(0)),
+    ] {
+      let worker = await worker(script)
+      let error = await failure { () async throws(ExecutorError) in
+        try await worker.hello(deadline: Self.patience)
+      }
+      #expect(error == .crashed(ending))
+      let again = await failure { () async throws(ExecutorError) in
+        try await worker.hello(deadline: Self.patience)
+      }
+      #expect(again == .crashed(ending), "a dead worker stays dead")
+    }
+  }
+
+  @Test("A silent worker is killed at its deadline, even one that ignores everything else")
+  func hang() async {
+    let worker = await worker("trap '' TERM INT HUP; exec sleep 1000")
+    let clock = ContinuousClock()
+    let start = clock.now
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.hello(deadline: .milliseconds(50))
+    }
+    #expect(error == .hung(deadline: .milliseconds(50)))
+    #expect(clock.now - start < .seconds(60))
+  }
+
+  @Test(
+    "What is not of the protocol is garbled",
+    arguments: [
+      ("echo Segmentation fault; cat", "a line that is no reply: `Segmentation fault`"),
+      (#"echo '{"id":9}'; cat"#, "reply 9 to question 1"),
+      (#"echo '{"id":1}'; cat"#, "no answer to `hello` in the reply"),
+    ])
+  func garbled(script: String, what: String) async {
+    let worker = await worker("read -r line; " + script)
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.hello(deadline: Self.patience)
+    }
+    #expect(error == .garbled(what))
+    await worker.stop()
+  }
+
+  @Test("A line over the limit is garbled")
+  func longLine() async {
+    let script = "read -r line; head -c 200000 /dev/zero | tr '\\0' a; cat"
+    let worker = await WorkerProcess.launch(
+      "/bin/sh", arguments: ["-c", script], lineBytesMax: 128 << 10)
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.hello(deadline: Self.patience)
+    }
+    #expect(error == .garbled("a line over 128 KiB"))
+  }
+
+  @Test("Fewer batches than asked for are garbled")
+  func missingBatches() async {
+    let worker = await worker(#"read -r line; echo '{"id":1,"batches":[]}'; cat"#)
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.measure(1, batches: 2, batchNanoseconds: 1, deadline: Self.patience)
+    }
+    #expect(error == .garbled("0 batches in place of 2"))
+  }
+
+  @Test("A program that is not there could not be started")
+  func missingProgram() async {
+    let worker = await WorkerProcess.launch("/no/such/program")
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.hello(deadline: Self.patience)
+    }
+    guard case .couldNotStart("/no/such/program", _) = error else {
+      Issue.record("got \(String(describing: error))")
+      return
+    }
+  }
+
+  @Test("A stopped worker is gone, and says so")
+  func stopped() async {
+    let worker = await worker("cat >/dev/null")
+    await worker.stop()
+    await worker.stop()
+    let error = await failure { () async throws(ExecutorError) in
+      try await worker.hello(deadline: Self.patience)
+    }
+    #expect(error == .stopped)
+  }
+
+  @Test("Every error is one line: a fact and its mend")
+  func texts() {
+    let errors: [(ExecutorError, String)] = [
+      (
+        .crashed(.signalled(9)),
+        "worker died: signal 9 (SIGKILL); run it by hand with `greenbench worker` to see why"
+      ),
+      (
+        .crashed(.exited(3)),
+        "worker died: exit code 3; run it by hand with `greenbench worker` to see why"
+      ),
+      (
+        .hung(deadline: .milliseconds(1500)),
+        "worker hung: silent for 1500 ms, killed; try smaller parameters or shorter batches"
+      ),
+      (
+        .garbled("x"),
+        "worker spoke nonsense: x, killed; run it by hand with `greenbench worker` to see why"
+      ),
+      (
+        .refused(ExecutorFault(.badStack, "no 3B")),
+        "worker refused: no 3B; ask for something it offers"
+      ),
+      (
+        .couldNotStart(executable: "/x", reason: "gone"),
+        "cannot start /x: gone; check that the file exists and may be executed"
+      ),
+      (.stopped, "the worker was stopped; start it again"),
+    ]
+    for (error, text) in errors { #expect(error.description == text) }
+  }
+}
