@@ -92,11 +92,6 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
 
-    .testTarget(
-      name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
-    .testTarget(
-      name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
-      swiftSettings: strict),
     // The proof of the bars, for scripts/bench; not a product.
     .target(name: "CLimits"),
     .executableTarget(
@@ -113,6 +108,15 @@ let package = Package(
       name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),
     .testTarget(
       name: "ResultStoreTests", dependencies: ["Reports", "ResultStore", grdb],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "HallTests",
+      dependencies: ["Backends", "Reports", "Stacks", "WorkerService", "WorkloadKit", "Workloads"],
       swiftSettings: strict),
   ]
 )

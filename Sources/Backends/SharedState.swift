@@ -21,7 +21,9 @@ import Stacks
   /// Goes back to the resumer for the last time.
   var leave: () -> Void = {}
 
-  /// Runs the body to its end. On the coroutine's side.
+  /// Runs the body to its end.
+  ///
+  /// On the coroutine's side.
   func runBody() {
     status = .running
     do {

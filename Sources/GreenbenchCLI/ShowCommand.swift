@@ -1,6 +1,7 @@
 // `greenbench show`: one stored session, or one row of it.
 
 import ArgumentParser
+import BenchmarkRunner
 import Reports
 import ResultStore
 
@@ -28,7 +29,7 @@ struct ShowCommand: ParsableCommand {
     let report = try report(in: store.open())
     print(
       json
-        ? try JSONDocument.text(report)
+        ? try RunDocument.json(report)
         : ReportTable.text(report, width: Terminal.width, colour: Terminal.hasColour))
   }
 

@@ -25,7 +25,9 @@ public import Stacks
 /// that goes on suspending is asked ten times; then its stack is left alone for good, counted in
 /// ``EngineCounters/quarantined``.
 public struct Coroutine<Input, Output>: ~Copyable {
-  /// Runs on the coroutine's stack. What it returns goes to the last resume.
+  /// Runs on the coroutine's stack.
+  ///
+  /// What it returns goes to the last resume.
   public typealias Body = (Suspender<Input, Output>, Input) throws -> Output
 
   @usableFromInline let cell: CoroutineCell

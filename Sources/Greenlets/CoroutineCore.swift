@@ -181,7 +181,9 @@ public import Stacks
     return unsafe message.assumingMemoryBound(to: Value.self).move()
   }
 
-  /// Gives the stack back. Nothing may use the cell afterwards.
+  /// Gives the stack back.
+  ///
+  /// Nothing may use the cell afterwards.
   ///
   /// - Precondition: Ready or finished.
   @usableFromInline func release() {

@@ -28,7 +28,9 @@ public import Stacks
   /// Where a greenlet is in its life.
   @frozen public enum State: UInt8, Sendable { case unstarted, running, suspended, dead }
 
-  /// Makes a greenlet that has not started. Nothing runs, and no stack is taken yet.
+  /// Makes a greenlet that has not started.
+  ///
+  /// Nothing runs, and no stack is taken yet.
   ///
   /// - Parameters:
   ///   - name: For messages; need not be unique.
@@ -88,7 +90,9 @@ public import Stacks
   public var name: String { unsafe core.pointee.name }
   public var state: State { unsafe core.pointee.state }
 
-  /// Who gets the result. Nil for main alone.
+  /// Who gets the result.
+  ///
+  /// Nil for main alone.
   public var parent: Greenlet? { unsafe core.pointee.parent }
 
   /// Chooses another parent; it takes effect when the greenlet dies.

@@ -13,7 +13,9 @@ import Stacks
   @usableFromInline var state: Greenlet.State
   @usableFromInline let hub: UnsafeMutablePointer<GreenletHub>
 
-  /// Strong: a child keeps its parent. Nil for main alone.
+  /// Strong: a child keeps its parent.
+  ///
+  /// Nil for main alone.
   var parent: Greenlet?
   weak var handle: Greenlet?
   var name: String

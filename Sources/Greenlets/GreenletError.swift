@@ -9,7 +9,9 @@ open class GreenletExit: Error, @unchecked Sendable {
   public init() {}
 }
 
-/// Why a switch was refused. Each case names both sides.
+/// Why a switch was refused.
+///
+/// Each case names both sides.
 public enum GreenletError: Error, Hashable, Sendable {
   /// A greenlet runs only on the thread that it was made on.
   case wrongThread(greenlet: String, current: String)

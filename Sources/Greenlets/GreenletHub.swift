@@ -44,7 +44,9 @@ extension GreenletHub {
     return unsafe target
   }
 
-  /// `core`, or its nearest ancestor that is not dead. Main never dies.
+  /// `core`, or its nearest ancestor that is not dead.
+  ///
+  /// Main never dies.
   static func living(_ core: UnsafeMutablePointer<GreenletCore>)
     -> UnsafeMutablePointer<GreenletCore>
   {
@@ -177,7 +179,9 @@ extension GreenletHub {
     return unsafe one
   }
 
-  /// Ends the current greenlet, and finds who gets what it left. The body is over.
+  /// Ends the current greenlet, and finds who gets what it left.
+  ///
+  /// The body is over.
   static func die(_ core: UnsafeMutablePointer<GreenletCore>) -> UnsafeMutablePointer<GreenletCore>
   {
     let hub = unsafe core.pointee.hub
@@ -223,7 +227,9 @@ extension GreenletHub {
   }
 }
 
-/// The first frame of every greenlet. Holds no reference when it leaves for the last time.
+/// The first frame of every greenlet.
+///
+/// Holds no reference when it leaves for the last time.
 private func greenletMain(_ argument: UnsafeMutableRawPointer?) {
   guard let argument = unsafe argument else { preconditionFailure("a greenlet without a core") }
   // SAFETY: `argument` is the core that takeStack passed.

@@ -13,7 +13,9 @@ public struct ProcessMemory: Sendable {
   /// Count of mappings.
   public var mappings = 0
 
-  /// Reads `/proc/self`. Exact, unlike the counters in `statm`, and slow: the kernel walks all pages.
+  /// Reads `/proc/self`.
+  ///
+  /// Exact, unlike the counters in `statm`, and slow: the kernel walks all pages.
   public static func now() -> ProcessMemory {
     var memory = ProcessMemory()
     memory.resident = kibibytes("Rss:", in: "/proc/self/smaps_rollup")

@@ -1,13 +1,17 @@
 // The executor protocol: the lines that a runner and a worker exchange.
 
-/// Limits and version of the protocol. One JSON object a line, UTF-8.
+/// Limits and version of the protocol.
+///
+/// One JSON object a line, UTF-8.
 public enum ExecutorProtocol {
   /// Grows with every change that an older peer would misread.
   public static let version = 1
   public static let lineBytesMax = 16 << 20
 }
 
-/// One question to an executor. Only the keys that `op` needs are there.
+/// One question to an executor.
+///
+/// Only the keys that `op` needs are there.
 public struct ExecutorRequest: Codable, Hashable, Sendable {
   public var id: Int
   public var op: Operation

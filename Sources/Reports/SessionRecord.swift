@@ -46,7 +46,9 @@ public struct RowMeasurement: Codable, Hashable, Sendable {
 
 /// What one row measured in one block.
 public struct MeasuredBlock: Codable, Hashable, Sendable {
-  /// Counts from 0. Rows with the same number were measured interleaved with each other.
+  /// Counts from 0.
+  ///
+  /// Rows with the same number were measured interleaved with each other.
   public var number: Int
 
   /// The row's place in the block's order.

@@ -5,7 +5,9 @@ import Measurement
 public import Reports
 import Stacks
 
-/// Prepares workloads, runs batches of them and tells what they did. Decides nothing.
+/// Prepares workloads, runs batches of them and tells what they did.
+///
+/// Decides nothing.
 public final class Worker {
   private var prepared: [Int: Prepared] = [:]
   private var nextHandle = 1

@@ -2,7 +2,9 @@
 
 public import Stacks
 
-/// One coroutine of a backend. A new backend is one new file in Backends that conforms.
+/// One coroutine of a backend.
+///
+/// A new backend is one new file in Backends that conforms.
 ///
 /// Workloads are generic over it and specialised for each backend, so nothing is looked up per
 /// switch. The contract, tested for all backends by one suite:

@@ -15,6 +15,7 @@ public protocol Workload: SendableMetatype {
   /// - Parameters:
   ///   - parameters: All of them, each within its range.
   ///   - stacks: Lends the stacks.
+  /// - Throws: When a coroutine cannot be made.
   init(parameters: [String: Int], stacks: StackPool) throws
 
   /// Operations in one unit of work: a unit is run whole.
