@@ -39,16 +39,8 @@ public struct ResultStore: Sendable {
     } else {
       try Self.makeFile(path)
     }
-    var configuration = Configuration()
-    configuration.readonly = readOnly
-    configuration.busyMode = .timeout(5)
     do {
-      queue = try DatabaseQueue(path: path, configuration: configuration)
-      try queue.inDatabase { db in try Self.check(db, path: path, readOnly: readOnly) }
-      if !readOnly {
-        try queue.inDatabase(Self.applySettings)
-        try Schema.migrator.migrate(queue)
-      }
+      queue = try Self.connect(path, readOnly: readOnly)
     } catch {
       throw StoreError(error, path: path)
     }
@@ -183,6 +175,34 @@ extension ResultStore {
     }
   }
 
+  // While one process puts a new file into WAL mode, SQLite tells another one that the file is busy
+  // without waiting; so the waiting is done here.
+  private static func connect(_ path: String, readOnly: Bool) throws -> DatabaseQueue {
+    let deadline = ContinuousClock.now + .seconds(5)
+    while true {
+      do {
+        return try connectOnce(path, readOnly: readOnly)
+      } catch let error as DatabaseError
+        where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline
+      {
+        usleep(20_000)
+      }
+    }
+  }
+
+  private static func connectOnce(_ path: String, readOnly: Bool) throws -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.readonly = readOnly
+    configuration.busyMode = .timeout(5)
+    let queue = try DatabaseQueue(path: path, configuration: configuration)
+    try queue.read { db in try check(db, path: path, readOnly: readOnly) }
+    if !readOnly {
+      try queue.inDatabase(applySettings)
+      try migrate(queue)
+    }
+    return queue
+  }
+
   private static func reason(_ code: Int32) -> String {
     switch code {
     case EACCES, EPERM: "permission denied"
@@ -193,27 +213,46 @@ extension ResultStore {
     }
   }
 
-  // Changes nothing: a file that is not ours stays as it is.
+  // Changes nothing: a file that is not ours stays as it is. Within one transaction, because another
+  // process may be making the tables.
   private static func check(_ db: Database, path: String, readOnly: Bool) throws {
     let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
     let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
     let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
-    if tables == 0 {
-      if readOnly { throw StoreError.noStore(path: path) }
-      return
+    // Until its first step is done, a store is marked as ours and has version 0.
+    guard tables == 0 || application == Schema.applicationID else {
+      throw StoreError.notADatabase(path: path)
     }
-    guard application == Schema.applicationID else { throw StoreError.notADatabase(path: path) }
+    if readOnly, version == 0 { throw StoreError.noStore(path: path) }
     guard version <= Schema.version else {
       throw StoreError.schemaTooNew(path: path, found: version, supported: Schema.version)
     }
   }
 
   private static func applySettings(_ db: Database) throws {
+    // Before any table: who opens the file meanwhile must not take it for a foreign one.
+    if try Int.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
+      try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+    }
     if try String.fetchOne(db, sql: "PRAGMA journal_mode") != "wal" {
       try db.execute(sql: "PRAGMA journal_mode = WAL")
     }
     try db.execute(sql: "PRAGMA synchronous = NORMAL")
     try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+  }
+
+  // GRDB lists the steps to run outside the transactions that run them. When two processes open a
+  // new file at once, a step can fail because the other process did it meanwhile; then the version
+  // has grown, and what is left is tried again.
+  private static func migrate(_ queue: DatabaseQueue) throws {
+    let version = { try queue.read { db in try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 } }
+    let before = try version()
+    do {
+      try Schema.migrator.migrate(queue)
+    } catch {
+      guard try version() > before else { throw error }
+      try migrate(queue)
+    }
   }
 
   private static func answer(

@@ -19,7 +19,6 @@ enum Schema {
       try db.execute(sql: results)
       try db.execute(sql: remarks)
       try db.execute(sql: "PRAGMA user_version = 1")
-      try db.execute(sql: "PRAGMA application_id = \(applicationID)")
     }
     return migrator
   }

@@ -25,8 +25,9 @@ public enum StoreError: Error, Hashable, Sendable {
   /// More than one session begins like this.
   case ambiguous(name: String, matches: [String])
 
-  /// The batches of one row are not the ones that were written. Its figures and other rows are
-  /// still there.
+  /// The batches of one row are not the ones that were written.
+  ///
+  /// Its figures and other rows are still there. Row 0 is the session's control.
   case damagedBlob(path: String, session: String, run: Int)
 
   /// The SQL text is wrong, or would write.
@@ -61,8 +62,8 @@ extension StoreError: CustomStringConvertible {
       "\"\(name)\" could be \(matches.joined(separator: " or ")); write more of the name"
     case .damagedBlob(let path, let session, let run):
       """
-      \(path): the batches of row \(session).\(run) are damaged; \
-      its figures are still in table run, measure it again for more
+      \(path): the batches of \(run == 0 ? "the control of" : "row \(run) of") session \(session) \
+      are damaged; see the figures with `greenbench show`, or measure again
       """
     case .sql(let message):
       "\(message); give one SELECT, the tables are in sqlite_schema"

@@ -147,6 +147,22 @@ import Testing
     }
   }
 
+  @Test("programs that open a new file at the same time all get their sessions stored")
+  func concurrent() async throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "greenbench-store-\(UUID().uuidString)").path
+    let path = "\(folder)/r.sqlite"
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 1...8 {
+        group.addTask { try ResultStore(path: path).append(Samples.session(number)) }
+      }
+      try await group.waitForAll()
+    }
+    let stored = try ResultStore(path: path, readOnly: true).sessions(limit: 100)
+    #expect(Set(stored.map(\.session)) == Set((1...8).map(Samples.uuid)))
+    try FileManager.default.removeItem(atPath: folder)
+  }
+
   @Test("the standard path follows the environment")
   func standardPath() {
     let path = ResultStore.standardPath
