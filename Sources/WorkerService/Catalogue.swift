@@ -25,8 +25,9 @@ struct BackendEntry: Sendable {
   let programs: [Program]
 
   /// Suspends so many coroutines, and tells in between what that took.
-  let suspend: @Sendable (_ count: Int, _ stacks: StackPool, _ whileSuspended: () -> Void) throws ->
-    Void
+  let suspend:
+    @Sendable (_ count: Int, _ stacks: StackPool, _ whileSuspended: () -> Void) throws ->
+      Void
 
   @inline(__always)
   init<Backend: SwitchBackend & ~Copyable>(_: Backend.Type) {

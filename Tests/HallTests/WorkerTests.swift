@@ -6,7 +6,8 @@ import WorkerService
 
 struct WorkerTests {
   static func ask(
-    _ worker: Worker, _ op: ExecutorRequest.Operation, _ set: (inout ExecutorRequest) -> Void = { _ in }
+    _ worker: Worker, _ op: ExecutorRequest.Operation,
+    _ set: (inout ExecutorRequest) -> Void = { _ in }
   ) -> ExecutorReply {
     var request = ExecutorRequest(id: 7, op: op)
     request.version = ExecutorProtocol.version
@@ -15,7 +16,8 @@ struct WorkerTests {
   }
 
   static func prepare(
-    _ workload: String, _ backend: String, stack: String = "64KiB", _ parameters: [String: Int] = [:]
+    _ workload: String, _ backend: String, stack: String = "64KiB",
+    _ parameters: [String: Int] = [:]
   ) -> PrepareRequest {
     PrepareRequest(
       workload: workload, parameters: parameters, backend: backend, stack: stack, seed: 1)
