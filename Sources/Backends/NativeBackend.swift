@@ -16,7 +16,7 @@ public struct NativeBackend: SwitchBackend, ~Copyable {
 
   @inlinable @inline(__always) public init(on stacks: StackPool, body: some ContextBody) throws {
     coroutine = try Coroutine(on: stacks) { suspender, word in
-      try body.run(Suspender(engine: suspender), word)
+      try body.run(NativeSuspender(engine: suspender), word)
     }
   }
 
@@ -25,15 +25,15 @@ public struct NativeBackend: SwitchBackend, ~Copyable {
   }
 
   @inlinable public var isFinished: Bool { coroutine.isFinished }
+}
 
-  /// The engine's suspender; a type of its own, since the engine's conformance would not be inlined.
-  @frozen public struct Suspender: WordSuspender {
-    @usableFromInline let engine: Greenlets.Suspender<Int, Int>
+/// The engine's suspender; a type of its own, since the engine's conformance would not be inlined.
+@frozen public struct NativeSuspender: WordSuspender {
+  @usableFromInline let engine: Greenlets.Suspender<Int, Int>
 
-    @inlinable init(engine: Greenlets.Suspender<Int, Int>) { self.engine = engine }
+  @inlinable init(engine: Greenlets.Suspender<Int, Int>) { self.engine = engine }
 
-    @inlinable @inline(__always) public func suspend(_ word: Int) throws -> Int {
-      try engine.suspend(word)
-    }
+  @inlinable public func suspend(_ word: Int) throws -> Int {
+    try engine.suspend(word)
   }
 }

@@ -49,7 +49,7 @@ public struct Coroutine<Input, Output>: ~Copyable {
       do {
         let output = try body(Suspender(cell: cell), input)
         // Nobody takes the result of a cancelled body.
-        if unsafe !core.pointee.isCancelling { cell.put(result: output) }
+        if unsafe core.pointee.status == .running { cell.put(result: output) }
       } catch {
         unsafe core.pointee.failure = error
       }
@@ -125,14 +125,9 @@ extension Step: Equatable where Output: Equatable {}
   @inlinable @inline(__always) public func suspend(
     _ output: consuming Output
   ) throws(Cancelled) -> Input {
-    precondition(
-      unsafe cell.core.pointee.status == .running, "suspended from outside the coroutine")
-    if unsafe cell.core.pointee.isCancelling {
-      cell.leave(as: .suspended)
-      throw Cancelled()
-    }
+    guard unsafe cell.core.pointee.status == .running else { throw cell.refuseToSuspend() }
     cell.leave(sending: output)
-    if unsafe cell.core.pointee.isCancelling { throw Cancelled() }
+    guard unsafe cell.core.pointee.status == .running else { throw Cancelled() }
     return cell.receive(Input.self)
   }
 }
@@ -161,10 +156,19 @@ extension CoroutineCell {
     return result
   }
 
+  /// A body that is being ended suspends itself all the same: back to the one who ends it.
+  @usableFromInline @inline(never) func refuseToSuspend() -> Cancelled {
+    precondition(
+      unsafe core.pointee.status == .ending, "suspended from outside the coroutine")
+    leave(as: .suspended)
+    return Cancelled()
+  }
+
   /// Cancels what is suspended, and gives the stack back.
   @usableFromInline func end() {
-    unsafe precondition(core.pointee.status != .running, "a running coroutine went out of scope")
-    unsafe core.pointee.isCancelling = true
+    unsafe precondition(
+      core.pointee.status != .running && core.pointee.status != .ending,
+      "a running coroutine went out of scope")
     var tries = 0
     while unsafe core.pointee.status == .suspended {
       guard tries < EngineCounters.exitTriesMax else {
@@ -173,7 +177,7 @@ extension CoroutineCell {
         return
       }
       tries += 1
-      enter()
+      enter(as: .ending)
     }
     release()
   }

@@ -13,7 +13,12 @@ public import Stacks
 /// Invariant: both sides run on one thread, one at a time, and `status` says which. So no two
 /// accesses to the fields ever overlap.
 @safe @frozen @usableFromInline struct CoroutineCore {
-  @frozen @usableFromInline enum Status: UInt8 { case ready, suspended, running, finished }
+  @frozen @usableFromInline enum Status: UInt8 {
+    case ready, suspended, running, finished
+
+    /// Running, and told to end: one test finds that and misuse.
+    case ending
+  }
 
   // The two contexts come first: `contexts` counts on it.
   @usableFromInline var outside = unsafe gb_context()
@@ -25,7 +30,6 @@ public import Stacks
   /// Where a larger value is on its way, on the sender's stack or (a result) on the heap.
   @usableFromInline var message: UnsafeMutableRawPointer?
   @usableFromInline var status = Status.ready
-  @usableFromInline var isCancelling = false
   @usableFromInline var ownsFloatEnvironment = false
 
   /// The thread's head of open exclusive accesses, and the heads that are not in force.
@@ -99,8 +103,8 @@ public import Stacks
   /// Continues the coroutine until it leaves.
   ///
   /// - Precondition: It is ready or suspended, and we are on the resumer's stack.
-  @inlinable @inline(__always) func enter() {
-    unsafe core.pointee.status = .running
+  @inlinable @inline(__always) func enter(as status: CoroutineCore.Status = .running) {
+    unsafe core.pointee.status = status
     unsafe core.pointee.accessesOutside = core.pointee.accesses.pointee
     unsafe core.pointee.accesses.pointee = core.pointee.accessesInside
     if unsafe core.pointee.ownsFloatEnvironment { enterFloat() }

@@ -11,6 +11,9 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
   @usableFromInline let steps: Int
   @usableFromInline var sum = checksumSeed
 
+  // Goes on from unit to unit: the compiler would work out an equal unit only once.
+  @usableFromInline var state = 1
+
   public static var description: WorkloadDescription {
     WorkloadDescription(
       name: "control", summary: "a fixed loop of integers, without a switch",
@@ -33,7 +36,10 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
   public var operationsPerUnit: Int { steps }
 
   @inlinable public mutating func run(units: Int) throws {
-    for _ in 0..<units { advance(by: Self.spin(from: 1, steps: steps)) }
+    for _ in 0..<units {
+      state = Self.spin(from: state, steps: steps)
+      advance(by: state)
+    }
   }
 
   // Knuth's constants for 64 bits (The Art of Computer Programming, volume 2, 3.3.4).
@@ -57,6 +63,10 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
       (a, c) = (a &* a, c &* (a &+ 1))
       left >>= 1
     }
-    return (0..<units).reduce(checksumSeed) { sum, _ in mixed(sum, factor &+ addend) }
+    var state = 1
+    return (0..<units).reduce(checksumSeed) { sum, _ in
+      state = state &* factor &+ addend
+      return mixed(sum, state)
+    }
   }
 }

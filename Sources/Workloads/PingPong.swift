@@ -8,7 +8,7 @@ public import WorkloadKit
 @usableFromInline struct Echo: ContextBody {
   @inlinable init() {}
 
-  @inlinable @inline(__always) func run(
+  @inlinable @inline(never) func run(
     _ suspender: some WordSuspender, _ first: Int
   ) throws -> Int {
     var word = first

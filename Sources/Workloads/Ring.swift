@@ -10,7 +10,7 @@ public import WorkloadKit
 
   @inlinable init(number: Int) { self.number = number }
 
-  @inlinable @inline(__always) func run(
+  @inlinable @inline(never) func run(
     _ suspender: some WordSuspender, _ first: Int
   ) throws -> Int {
     var token = first

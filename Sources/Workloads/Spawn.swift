@@ -8,7 +8,7 @@ public import WorkloadKit
 @usableFromInline struct Triple: ContextBody {
   @inlinable init() {}
 
-  @inlinable @inline(__always) func run(
+  @inlinable @inline(never) func run(
     _ suspender: some WordSuspender, _ word: Int
   ) throws -> Int { 3 &* word }
 }
