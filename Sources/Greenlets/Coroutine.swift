@@ -67,7 +67,7 @@ public struct Coroutine<Input, Output>: ~Copyable {
     let status = unsafe cell.core.pointee.status
     precondition(
       status == .suspended || status == .ready, "a running or finished coroutine was resumed")
-    cell.enter(sending: input)
+    let cell = cell.enter(sending: input)
     if unsafe cell.core.pointee.status == .suspended { return .yielded(cell.receive(Output.self)) }
     return .returned(try cell.takeResult())
   }

@@ -103,13 +103,20 @@ public import Stacks
   /// Continues the coroutine until it leaves.
   ///
   /// - Precondition: It is ready or suspended, and we are on the resumer's stack.
-  @inlinable @inline(__always) func enter(as status: CoroutineCore.Status = .running) {
+  ///
+  /// - Returns: This cell, out of a register.
+  @inlinable @inline(__always) @discardableResult func enter(
+    as status: CoroutineCore.Status = .running
+  ) -> CoroutineCell {
     unsafe core.pointee.status = status
     unsafe core.pointee.accessesOutside = core.pointee.accesses.pointee
     unsafe core.pointee.accesses.pointee = core.pointee.accessesInside
     if unsafe core.pointee.ownsFloatEnvironment { enterFloat() }
     // SAFETY: by the status the coroutine is saved in [1], and this is its first use since.
-    unsafe gb_switch(contexts, contexts + 1)
+    let own = unsafe gb_switch(contexts, contexts + 1)
+    // SAFETY: `own` is contexts + 0, where the core begins, and never nil.
+    return unsafe CoroutineCell(
+      core: UnsafeMutableRawPointer(own.unsafelyUnwrapped).assumingMemoryBound(to: CoroutineCore.self))
   }
 
   /// Goes back to the resumer.
@@ -121,7 +128,7 @@ public import Stacks
     unsafe core.pointee.accesses.pointee = core.pointee.accessesOutside
     if unsafe core.pointee.ownsFloatEnvironment { leaveFloat() }
     // SAFETY: we are the coroutine, and the resumer waits in `enter`, saved in [0].
-    unsafe gb_switch(contexts + 1, contexts)
+    _ = unsafe gb_switch(contexts + 1, contexts)
   }
 
   @usableFromInline @inline(never) func enterFloat() {
@@ -144,13 +151,17 @@ public import Stacks
   }
 
   /// Hands a value over and enters.
-  @inlinable @inline(__always) func enter<Value>(sending value: __owned Value) {
+  ///
+  /// - Returns: This cell, out of a register.
+  @inlinable @inline(__always) func enter<Value>(
+    sending value: __owned Value
+  ) -> CoroutineCell {
     if Self.fits(Value.self) {
       unsafe slot.initializeMemory(as: Value.self, to: value)
-      enter()
-    } else {
-      sendLarge(value) { enter() }
+      return enter()
     }
+    sendLarge(value) { _ = enter() }
+    return self
   }
 
   /// Hands a value over and leaves.

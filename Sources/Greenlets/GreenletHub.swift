@@ -100,7 +100,7 @@ extension GreenletHub {
     unsafe hub.pointee.current = target
     // SAFETY: by the states the target is saved in its context, which comes first in a core, and
     // this is its first use since.
-    unsafe gb_switch(
+    _ = unsafe gb_switch(
       UnsafeMutableRawPointer(leaving).assumingMemoryBound(to: gb_context.self),
       UnsafeMutableRawPointer(target).assumingMemoryBound(to: gb_context.self))
   }

@@ -12,7 +12,7 @@ extension GreenletHub {
     unsafe heir.pointee.state = .running
     unsafe hub.pointee.current = heir
     // SAFETY: the heir is saved in its context, and this is its first use since.
-    unsafe gb_switch(
+    _ = unsafe gb_switch(
       UnsafeMutableRawPointer(core).assumingMemoryBound(to: gb_context.self),
       UnsafeMutableRawPointer(heir).assumingMemoryBound(to: gb_context.self))
   }

@@ -70,5 +70,10 @@ public final class Member<Backend: SwitchBackend & ~Copyable> {
     try coroutine.resume(word)
   }
 
+  /// Borrows the coroutine for a loop, so that it is not loaded from the box in every round.
+  @inlinable @inline(__always) public func withCoroutine<Result>(
+    _ use: (borrowing Backend) throws -> Result
+  ) rethrows -> Result { try use(coroutine) }
+
   @inlinable public var isFinished: Bool { coroutine.isFinished }
 }

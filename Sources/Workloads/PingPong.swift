@@ -51,10 +51,12 @@ public struct PingPong<Backend: SwitchBackend & ~Copyable>: Workload {
   }
 
   @inlinable @inline(__always) func trip(_ start: Int) throws -> Int {
-    var word = start
-    let echo = echo
-    for _ in 0..<rounds { word = try echo.resume(word) }
-    return word
+    let rounds = rounds
+    return try echo.withCoroutine { coroutine in
+      var word = start
+      for _ in 0..<rounds { word = try coroutine.resume(word) }
+      return word
+    }
   }
 
   @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }

@@ -14,19 +14,16 @@ enum EngineBars {
     var native = try PingPong<NativeBackend>(parameters: ["rounds": 1000], stacks: pool)
     var ucontext = try PingPong<UContextBackend>(parameters: ["rounds": 1000], stacks: pool)
 
-    var (toPaired, toJump, toUContext): ([Double], [Double], [Double]) = ([], [], [])
+    var (toPaired, toUContext): ([Double], [Double]) = ([], [])
     for _ in 0..<15 {
       let paired = nanoseconds(per: 2_000_000) { _ = gb_limit_paired(1_000_000) }
       let ours = try nanoseconds(per: 2_000_000) { try native.run(units: 1000) }
-      let jump = nanoseconds(per: 2_000_000) { _ = gb_limit_jump(1_000_000) }
       let theirs = try nanoseconds(per: 20_000) { try ucontext.run(units: 10) }
       toPaired.append(ours / paired)
-      toJump.append(ours / jump)
       toUContext.append(theirs / ours)
     }
     return [
-      Bar("native ping-pong / bare switch, call and ret", toPaired, atMost: 2, unit: "x"),
-      Bar("native ping-pong / bare switch, jump", toJump, atMost: 2, unit: "x"),
+      Bar("native ping-pong / bare switch", toPaired, atMost: 2, unit: "x"),
       Bar("ucontext ping-pong / native ping-pong", toUContext, atLeast: 80, unit: "x"),
     ]
   }

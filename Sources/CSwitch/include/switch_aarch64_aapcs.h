@@ -9,7 +9,9 @@
 /// scratch register (Linux) is told so.
 /// @param from  Written. Must stay valid until the switch back.
 /// @param to    Read. From gb_context_init, or written by an earlier switch; used once.
-static inline __attribute__((always_inline)) void gb_switch(gb_context *from, gb_context *to) {
+/// @return `from`, as the one who switched back had it in a register.
+static inline __attribute__((always_inline)) gb_context *
+gb_switch(gb_context *from, gb_context *to) {
     register gb_context *f __asm__("x0") = from;
     register gb_context *t __asm__("x1") = to;
     __asm__ volatile(
@@ -33,4 +35,5 @@ static inline __attribute__((always_inline)) void gb_switch(gb_context *from, gb
           "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
           "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
           "v28", "v29", "v30", "v31", "memory", "cc");
+    return t;
 }
