@@ -116,7 +116,8 @@ public import Stacks
     let own = unsafe gb_switch(contexts, contexts + 1)
     // SAFETY: `own` is contexts + 0, where the core begins, and never nil.
     return unsafe CoroutineCell(
-      core: UnsafeMutableRawPointer(own.unsafelyUnwrapped).assumingMemoryBound(to: CoroutineCore.self))
+      core: UnsafeMutableRawPointer(own.unsafelyUnwrapped).assumingMemoryBound(
+        to: CoroutineCore.self))
   }
 
   /// Goes back to the resumer.
