@@ -96,7 +96,10 @@ let package = Package(
     .target(name: "CLimits"),
     .executableTarget(
       name: "bars",
-      dependencies: ["Backends", "CContexts", "CLimits", "Stacks", "WorkloadKit", "Workloads"],
+      dependencies: [
+        "Backends", "CContexts", "CLimits", "Reports", "ResultStore", "Stacks", "WorkloadKit",
+        "Workloads",
+      ],
       swiftSettings: strict),
 
     .testTarget(

@@ -4,7 +4,7 @@ public import Reports
 public import Stacks
 public import WorkloadKit
 
-/// Runs a linear congruential generator; every step needs the one before.
+/// Runs a xorshift generator; every step needs the one before.
 ///
 /// Measures nothing of a backend: a change in it is the machine's.
 public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
@@ -12,7 +12,7 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
   @usableFromInline var sum = checksumSeed
 
   // Goes on from unit to unit: the compiler would work out an equal unit only once.
-  @usableFromInline var state = 1
+  @usableFromInline var state: UInt64 = 1
 
   public static var description: WorkloadDescription {
     WorkloadDescription(
@@ -38,16 +38,23 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
   @inlinable public mutating func run(units: Int) throws {
     for _ in 0..<units {
       state = Self.spin(from: state, steps: steps)
-      advance(by: state)
+      advance(by: Int(truncatingIfNeeded: state))
     }
   }
 
-  // Knuth's constants for 64 bits (The Art of Computer Programming, volume 2, 3.3.4).
-  @inlinable @inline(never) static func spin(from seed: Int, steps: Int) -> Int {
+  // Marsaglia's 64-bit xorshift (Xorshift RNGs, 2003): every step needs the one before, and the
+  // compiler does not fold several into one, as it does with a linear congruential generator.
+  @inlinable @inline(never) static func spin(from seed: UInt64, steps: Int) -> UInt64 {
     var state = seed
-    for _ in 0..<steps {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    }
+    for _ in 0..<steps { state = step(state) }
+    return state
+  }
+
+  @inlinable @inline(__always) static func step(_ seed: UInt64) -> UInt64 {
+    var state = seed
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
     return state
   }
 
@@ -55,18 +62,23 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
     let steps = parameters["steps"] ?? 1000
-    // The n-th power of the step x -> ax + c, by squaring: none of the loop above.
-    var (a, c) = (6_364_136_223_846_793_005, 1_442_695_040_888_963_407)
-    var (factor, addend, left) = (1, 0, steps)
+    // A step is linear over the bits, so many steps are one matrix: its columns are what becomes of
+    // each single bit, and its power is had by squaring. None of the loop above.
+    func apply(_ matrix: [UInt64], _ word: UInt64) -> UInt64 {
+      (0..<64).reduce(0) { word >> UInt64($1) & 1 == 1 ? $0 ^ matrix[$1] : $0 }
+    }
+    var power = (0..<64).map { UInt64(1) << UInt64($0) }
+    var square = power.map(step)
+    var left = steps
     while left > 0 {
-      if left & 1 == 1 { (factor, addend) = (factor &* a, addend &* a &+ c) }
-      (a, c) = (a &* a, c &* (a &+ 1))
+      if left & 1 == 1 { power = power.map { apply(square, $0) } }
+      square = square.map { apply(square, $0) }
       left >>= 1
     }
-    var state = 1
+    var state: UInt64 = 1
     return (0..<units).reduce(checksumSeed) { sum, _ in
-      state = state &* factor &+ addend
-      return mixed(sum, state)
+      state = apply(power, state)
+      return mixed(sum, Int(truncatingIfNeeded: state))
     }
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 
 @main enum Bars {
   static let areas: [(name: String, run: @Sendable () throws -> [Bar])] = [
-    ("core", EngineBars.run)
+    ("core", { try EngineBars.run() }), ("record", { try RecordBars.run() }),
   ]
 
   static func main() {
