@@ -117,6 +117,7 @@ let package = Package(
     .testTarget(
       name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
       swiftSettings: strict),
+    .testTarget(name: "CommandTests", dependencies: ["greenbench"], swiftSettings: strict),
     .testTarget(
       name: "HallTests",
       dependencies: ["Backends", "Reports", "Stacks", "WorkerService", "WorkloadKit", "Workloads"],

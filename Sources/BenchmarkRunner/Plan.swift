@@ -40,7 +40,7 @@ struct Plan {
           most: parameter.most)
       }
     }
-    for stack in scenario.stacks { try Self.check(stack, hello.stackSources) }
+    for stack in scenario.stacks { try Self.check(stack, hello) }
     let limits = [
       ("blocks", scenario.blocks), ("batches", scenario.batchesPerVisit),
     ]
@@ -52,15 +52,19 @@ struct Plan {
     hasControl = hello.workloads.contains { $0.name == Self.control }
   }
 
-  private static func check(_ stack: String, _ sources: [String]) throws(RunnerError) {
+  private static func check(_ stack: String, _ hello: HelloReply) throws(RunnerError) {
     let parts = stack.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let size = String(parts.last ?? "")
-    guard Quantity.bytes(size) != nil else {
+    guard let bytes = Quantity.bytes(size) else {
       throw .badQuantity(what: "the stack", text: stack, wanted: Quantity.sizeForm)
     }
-    if parts.count == 2, !sources.contains(String(parts[0])) {
+    let (least, most) = (hello.stackBytesLeast ?? 1, hello.stackBytesMost ?? .max)
+    guard (least...max(least, most)).contains(bytes) else {
+      throw .outOfRange(what: "the stack in bytes", value: bytes, least: least, most: most)
+    }
+    if parts.count == 2, !hello.stackSources.contains(String(parts[0])) {
       throw .unknownStackSource(
-        String(parts[0]), nearest: Nearest.name(to: String(parts[0]), among: sources))
+        String(parts[0]), nearest: Nearest.name(to: String(parts[0]), among: hello.stackSources))
     }
   }
 }

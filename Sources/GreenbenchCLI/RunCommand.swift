@@ -53,10 +53,10 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let scenario = try scenario()
-    let results = try ResultStore(path: store.file, readOnly: false)
     let stop = StopFlag()
     let signals = StopSignals(stop)
     defer { withExtendedLifetime(signals) {} }
+    let results = try ResultStore(path: store.file, readOnly: false)
     let line = ProgressLine(shown: !quiet && isatty(STDERR_FILENO) == 1)
     let record: SessionRecord
     do {

@@ -92,12 +92,17 @@ public struct HelloReply: Codable, Hashable, Sendable {
   public var workloads: [WorkloadDescription]
   public var stackSources: [String]
 
+  /// Usable bytes of the smallest and of the largest stack; nil when the executor has no limits.
+  public var stackBytesLeast: Int?
+  public var stackBytesMost: Int?
+
   /// Whether batches are timed on the machine's monotonic clock.
   public var monotonicClock: Bool
 
   public init(
     version: Int, name: String, runtime: String, backends: [BackendDescription],
-    workloads: [WorkloadDescription], stackSources: [String], monotonicClock: Bool
+    workloads: [WorkloadDescription], stackSources: [String], stackBytesLeast: Int? = nil,
+    stackBytesMost: Int? = nil, monotonicClock: Bool
   ) {
     self.version = version
     self.name = name
@@ -105,6 +110,8 @@ public struct HelloReply: Codable, Hashable, Sendable {
     self.backends = backends
     self.workloads = workloads
     self.stackSources = stackSources
+    self.stackBytesLeast = stackBytesLeast
+    self.stackBytesMost = stackBytesMost
     self.monotonicClock = monotonicClock
   }
 }

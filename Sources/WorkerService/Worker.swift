@@ -58,7 +58,8 @@ public final class Worker {
     return HelloReply(
       version: ExecutorProtocol.version, name: "greenbench", runtime: "Swift",
       backends: Catalogue.backends.map(\.description), workloads: Catalogue.workloads,
-      stackSources: StackChoice.sources, monotonicClock: true)
+      stackSources: StackChoice.sources, stackBytesLeast: StackChoice.least.bytes,
+      stackBytesMost: StackChoice.most.bytes, monotonicClock: true)
   }
 
   private func prepare(_ request: ExecutorRequest) throws -> PreparedReply {

@@ -4,7 +4,9 @@ import Foundation
 import Reports
 import ResultStore
 
-/// Area `record`: the store and the command line. Times in seconds or milliseconds of this machine.
+/// Area `record`: the store and the command line.
+///
+/// Times in seconds or milliseconds of this machine.
 enum RecordBars {
   static func run() throws -> [Bar] {
     let folder = FileManager.default.temporaryDirectory.appending(path: "bars-\(UUID().uuidString)")

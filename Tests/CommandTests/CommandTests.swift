@@ -1,0 +1,163 @@
+// The program as a whole: one line for what is wrong, and the exit code of the table, one by one.
+
+import Foundation
+import Testing
+
+struct CommandTests {
+  /// What a process printed, and how it ended.
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let complaint: String
+  }
+
+  /// A folder of this test's own.
+  let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "command-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  /// The program that the same build made, beside the test bundle.
+  static var program: URL {
+    URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(
+      path: "greenbench")
+  }
+
+  var store: String { folder.appending(path: "results.sqlite").path }
+
+  func start(_ arguments: [String]) throws -> (Process, Pipe, Pipe) {
+    let (process, output, complaint) = (Process(), Pipe(), Pipe())
+    process.executableURL = Self.program
+    process.arguments = arguments
+    process.environment = ["GREENBENCH_DB": store, "PATH": "/usr/bin:/bin"]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = complaint
+    try process.run()
+    return (process, output, complaint)
+  }
+
+  func end(_ started: (Process, Pipe, Pipe)) throws -> Outcome {
+    let output = try started.1.fileHandleForReading.readToEnd() ?? Data()
+    let complaint = try started.2.fileHandleForReading.readToEnd() ?? Data()
+    started.0.waitUntilExit()
+    return Outcome(
+      status: started.0.terminationStatus, output: String(decoding: output, as: UTF8.self),
+      complaint: String(decoding: complaint, as: UTF8.self))
+  }
+
+  func greenbench(_ arguments: String...) throws -> Outcome { try end(start(arguments)) }
+
+  /// Four short blocks of one backend.
+  func quick() throws -> Outcome {
+    try greenbench(
+      "run", "ping-pong", "--quick", "--blocks", "6", "--backend", "native,ucontext", "--json")
+  }
+
+  @Test func aRunEndsWithZeroAndIsReadBack() throws {
+    let run = try quick()
+    #expect(run.status == 0, "\(run.complaint)")
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    let session = try #require(document["session"] as? String)
+    let rows = try #require(document["rows"] as? [[String: Any]])
+    #expect(rows.map { $0["status"] as? String } == ["ok", "ok"])
+    #expect(rows.map { $0["verified"] as? Bool } == [true, true])
+
+    let shown = try greenbench("show", session, "--json")
+    #expect(shown.output == run.output)
+    let compared = try greenbench("compare", "backend:native", "backend:ucontext")
+    #expect(compared.status == 0, "\(compared.complaint)")
+    let listed = try greenbench("list")
+    #expect(listed.output.contains(session.prefix(8)))
+    let queried = try greenbench("sql", "SELECT count(*) FROM run WHERE role = 'row'")
+    #expect(queried.output.contains("2"))
+  }
+
+  @Test(arguments: [
+    (["run", "pingpong"], "ping-pong"),
+    (["run", "ping-pong", "--backend", "nativ"], "native"),
+    (["run", "ping-pong", "-p", "round=1"], "rounds"),
+    (["run", "ping-pong", "-p", "rounds=0"], "rounds"),
+    (["run", "ping-pong", "--stack", "64kb"], "64KiB"),
+    (["run", "ping-pong", "--stack", "1KiB"], "16384"),
+    (["run", "no/such/file.yaml"], "no/such/file.yaml"),
+    (["rum"], "--help"),
+  ]) func wrongUsageIs64AndNamesTheMend(arguments: [String], mend: String) throws {
+    let outcome = try end(start(arguments))
+    #expect(
+      outcome.status == (arguments[1...].contains("no/such/file.yaml") ? 5 : 64),
+      "\(outcome.complaint)")
+    #expect(outcome.complaint.contains(mend), "\(outcome.complaint)")
+    #expect(!FileManager.default.fileExists(atPath: store + "-journal"))
+  }
+
+  @Test func aKeyOfAScenarioIsNamedWithItsLine() throws {
+    let file = folder.appending(path: "own.yaml")
+    try Data("workload: ping-pong\nbackend: [native]\n".utf8).write(to: file)
+    let outcome = try greenbench("run", file.path)
+    #expect(outcome.status == 64)
+    #expect(outcome.complaint.contains("own.yaml:2"), "\(outcome.complaint)")
+    #expect(outcome.complaint.contains("backends"), "\(outcome.complaint)")
+  }
+
+  @Test func aSessionThatIsNotThereIs5() throws {
+    #expect(try greenbench("show", "abcd").status == 5)
+  }
+
+  @Test func aStoreThatCannotBeWrittenIs6() throws {
+    let outcome = try greenbench(
+      "run", "ping-pong", "--quick", "--store", "/dev/null/results.sqlite")
+    #expect(outcome.status == 6, "\(outcome.complaint)")
+    #expect(outcome.complaint.split(separator: "\n").count == 1)
+  }
+
+  @Test func aStoreOfANewerVersionIs8AndStaysAsItIs() throws {
+    #expect(try quick().status == 0)
+    // The version is the number at byte 60 of the file's header; nothing else may be changed.
+    let file = try FileHandle(forUpdating: URL(filePath: store))
+    try file.seek(toOffset: 60)
+    try file.write(contentsOf: Data([0, 0, 0, 99]))
+    try file.close()
+    let before = try Data(contentsOf: URL(filePath: store))
+    let outcome = try greenbench("run", "ping-pong", "--quick")
+    #expect(outcome.status == 8, "\(outcome.complaint)")
+    #expect(try Data(contentsOf: URL(filePath: store)) == before)
+  }
+
+  @Test func aStatementThatWritesIs64() throws {
+    #expect(try quick().status == 0)
+    #expect(try greenbench("sql", "DELETE FROM run").status == 64)
+  }
+
+  @Test func ctrlCStoresWhatIsCompleteAndIs130() throws {
+    let started = try start(["run", "ping-pong", "--blocks", "10000"])
+    // The store is opened before the first block, so it tells that the run is under way.
+    while !FileManager.default.fileExists(atPath: store), started.0.isRunning { sched_yield() }
+    started.0.interrupt()
+    let outcome = try end(started)
+    #expect(outcome.status == 130, "\(outcome.complaint)")
+  }
+
+  @Test func versionIsADocument() throws {
+    for arguments in [["--version", "--json"], ["version", "--json"]] {
+      let outcome = try end(start(arguments))
+      #expect(outcome.status == 0)
+      #expect(outcome.output.contains("\"version\""))
+    }
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"]) func completionsAreWritten(shell: String) throws {
+    let outcome = try greenbench("completions", shell)
+    #expect(outcome.status == 0)
+    #expect(outcome.output.contains("greenbench"))
+  }
+
+  @Test func whatThereIsIsListed() throws {
+    #expect(try greenbench("workload", "list").output.contains("ring"))
+    #expect(try greenbench("workload", "describe", "ring").output.contains("members"))
+    #expect(try greenbench("backend", "list").output.contains("ucontext"))
+  }
+}
