@@ -45,6 +45,9 @@ import Stacks
   @usableFromInline var messageType: Any.Type = Void.self
   @usableFromInline var failure: (any Error)?
 
+  /// Whether the last switch left something to clean up: a dead greenlet, or memory of a message.
+  @usableFromInline var hasRemains = false
+
   /// The greenlet that died in the last switch: its stack can go now that nobody runs on it.
   @usableFromInline var departed: UnsafeMutablePointer<GreenletCore>?
 

@@ -109,7 +109,7 @@ extension GreenletHub {
 
   /// Takes what the last switch brought here.
   @inlinable @inline(__always) mutating func receive<Value>() throws -> Value {
-    if unsafe failure == nil && departed == nil && messageType == Value.self {
+    if failure == nil && !hasRemains && messageType == Value.self {
       guard let place = unsafe message.take() else {
         preconditionFailure("a switch without a message")
       }
@@ -146,6 +146,7 @@ extension GreenletHub {
     unsafe message = UnsafeMutableRawPointer(place)
     unsafe heapMessage = UnsafeMutableRawPointer(place)
     messageType = Output.self
+    hasRemains = true
   }
 
   // MARK: - Life and death
@@ -187,6 +188,7 @@ extension GreenletHub {
     let hub = unsafe core.pointee.hub
     unsafe core.pointee.state = .dead
     unsafe hub.pointee.departed = core
+    unsafe hub.pointee.hasRemains = true
     if let error = unsafe hub.pointee.failure.take() {
       return unsafe deliver(error, to: core, on: hub)
     }
@@ -203,6 +205,7 @@ extension GreenletHub {
 
   /// Gives the departed greenlet's stack back, and frees what nobody holds.
   @usableFromInline mutating func reapDeparted() {
+    hasRemains = false
     if let place = unsafe heapMessage.take() { unsafe place.deallocate() }
     guard let core = unsafe departed.take() else { return }
     unsafe Self.giveBackStack(core)
