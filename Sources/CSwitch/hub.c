@@ -1,10 +1,18 @@
 // The thread's hub, and where Swift's runtime keeps the thread's list of open exclusive accesses.
+#define _GNU_SOURCE
 #include "CSwitch.h"
 
+#if defined(__linux__)
+#include <link.h>
+#endif
+
 _Thread_local void *gb_this_hub __attribute__((tls_model("initial-exec")));
+_Thread_local void **gb_this_accesses __attribute__((tls_model("initial-exec")));
 
 // Stands in where the runtime's word is not found: switching it changes nothing.
 static _Thread_local void *unread;
+
+#if defined(__linux__)
 
 // Swift's runtime exports these two; a compiled access calls them. The buffer is four words, of
 // which the runtime links the first into the thread's list while the access is open.
@@ -15,37 +23,61 @@ void swift_endAccess(void *buffer) __attribute__((weak));
 enum {
     // A dynamic ("tracked") modification, as the compiler passes it.
     access_flags = 0x21,
-    // The word lies in the static thread-local block just below the thread pointer.
-    words_searched = 512,
     candidates_max = 16,
 };
 
-void **gb_accesses_find(void) {
-#if defined(__linux__) && defined(__x86_64__)
-    if (!swift_beginAccess || !swift_endAccess) return &unread;
-    char *thread_pointer;
-    __asm__("movq %%fs:0, %0" : "=r"(thread_pointer));
-    void **first = (void **)thread_pointer - 1, **candidates[candidates_max];
-    void *subject_one = 0, *subject_two = 0, *buffer_one[4] = {0}, *buffer_two[4] = {0};
-    int count = 0;
+struct search {
+    void *wanted;
+    void **found[candidates_max];
+    int count;
+};
 
-    swift_beginAccess(&subject_one, buffer_one, access_flags, (void *)gb_accesses_find);
-    for (void *volatile *word = first; word > first - words_searched; word--)
-        if (*word == (void *)buffer_one && count < candidates_max)
-            candidates[count++] = (void **)word;
+// Looks through one module's thread-local block of this thread, and no further. Whole blocks are
+// read as words, so AddressSanitizer must not look for the variables' borders.
+__attribute__((no_sanitize("address", "thread"))) static int look(struct dl_phdr_info *module,
+                                                                  size_t size, void *word) {
+    struct search *search = word;
+    (void)size;
+    if (!module->dlpi_tls_data) return 0;
+    for (int i = 0; i < module->dlpi_phnum; i++) {
+        if (module->dlpi_phdr[i].p_type != PT_TLS) continue;
+        void *volatile *block = module->dlpi_tls_data;
+        for (size_t j = 0; j < module->dlpi_phdr[i].p_memsz / sizeof *block; j++)
+            if (block[j] == search->wanted && search->count < candidates_max)
+                search->found[search->count++] = (void **)&block[j];
+    }
+    return 0;
+}
+
+static void **find(void) {
+    if (!swift_beginAccess || !swift_endAccess) return &unread;
+    void *subject_one = 0, *subject_two = 0, *buffer_one[4] = {0}, *buffer_two[4] = {0};
+    struct search search = {.wanted = buffer_one};
+
+    swift_beginAccess(&subject_one, buffer_one, access_flags, (void *)find);
+    dl_iterate_phdr(look, &search);
     swift_endAccess(buffer_one);
 
+    // Another access must be in the same word, and in no other candidate.
     void **found = 0;
     int confirmed = 0;
-    swift_beginAccess(&subject_two, buffer_two, access_flags, (void *)gb_accesses_find);
-    for (int i = 0; i < count; i++)
-        if (*(void *volatile *)candidates[i] == (void *)buffer_two) {
-            found = candidates[i];
+    swift_beginAccess(&subject_two, buffer_two, access_flags, (void *)find);
+    for (int i = 0; i < search.count; i++)
+        if (*(void *volatile *)search.found[i] == (void *)buffer_two) {
+            found = search.found[i];
             confirmed++;
         }
     swift_endAccess(buffer_two);
     return confirmed == 1 ? found : &unread;
+}
+
 #else
-    return &unread;
+
+static void **find(void) { return &unread; }
+
 #endif
+
+void **gb_accesses_find(void) {
+    gb_this_accesses = find();
+    return gb_this_accesses;
 }

@@ -55,7 +55,7 @@ public import Stacks
     stack: borrowing Stack, colour: Int, pool: StackPoolReference,
     start: @escaping (UnsafeMutablePointer<CoroutineCore>) -> Void
   ) {
-    unsafe accesses = UnsafeMutableRawPointer(gb_accesses_find())
+    unsafe accesses = UnsafeMutableRawPointer(gb_accesses())
       .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     unsafe stackBase = stack.base
     mappedSize = stack.mappedSize

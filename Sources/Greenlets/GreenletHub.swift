@@ -17,7 +17,7 @@ extension GreenletHub {
     unsafe hub.initialize(
       to: GreenletHub(
         current: main,
-        accesses: UnsafeMutableRawPointer(gb_accesses_find())
+        accesses: UnsafeMutableRawPointer(gb_accesses())
           .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)))
     unsafe gb_hub_set(hub)
     unsafe hub.pointee.main = Greenlet(core: main)

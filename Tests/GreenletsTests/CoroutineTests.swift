@@ -119,6 +119,24 @@ struct CoroutineTests {
     #expect(mine.value == 2 && theirs.value == 2)
   }
 
+  @Test func anAccessThatASuspendedCoroutineHoldsIsNotTheResumers() throws {
+    // With one list for both, the second access would trap as a conflict with the first.
+    final class Box { var value = 0 }
+    let box = Box()
+    func modify(_ value: inout Int, _ act: () throws -> Void) rethrows {
+      value += 1
+      try act()
+    }
+    let inner = try Coroutine<Void, Int>(on: pool) { suspender, _ in
+      try modify(&box.value) { _ = try suspender.suspend(1) }
+      return 0
+    }
+    _ = try inner.resume(())
+    modify(&box.value) {}
+    _ = try inner.resume(())
+    #expect(box.value == 2)
+  }
+
   @Test func floatControlWordsOfItsOwnStayInside() throws {
     let before = 1.0 / 3.0
     let own = try Coroutine<Double, Double>(on: pool, floatEnvironment: .own) { suspender, value in

@@ -66,12 +66,19 @@ static inline void gb_hub_set(void *hub) {
     gb_this_hub = hub;
 }
 
+extern _Thread_local void **gb_this_accesses __attribute__((tls_model("initial-exec")));
+
+/// Looks for the word that `gb_accesses` returns, and keeps its address for the thread.
+void **gb_accesses_find(void);
+
 /// The thread's word that heads Swift's list of open exclusive accesses.
 ///
 /// The list's nodes lie in stack frames, so each context has a list of its own and a switch
-/// exchanges the head. Found once per call: opens an access and looks for it below the thread
-/// pointer, twice.
+/// exchanges the head. Found once a thread: opens an access and looks for it in the thread's
+/// thread-local blocks, twice.
 /// @return The word's address. Where it cannot be found without doubt, a word that nobody reads.
-void **gb_accesses_find(void);
+static inline void **gb_accesses(void) {
+    return gb_this_accesses ? gb_this_accesses : gb_accesses_find();
+}
 
 #endif
