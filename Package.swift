@@ -70,7 +70,8 @@ let package = Package(
     .target(
       name: "WorkerService",
       dependencies: [
-        "Backends", "CContexts", "Measurement", "Reports", "Stacks", "WorkloadKit", "Workloads",
+        "Backends", "CContexts", "Greenlets", "Measurement", "Reports", "Stacks", "WorkloadKit",
+        "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
     .target(name: "ResultStore", dependencies: ["Reports", grdb], swiftSettings: strict),

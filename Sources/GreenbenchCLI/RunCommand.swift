@@ -49,6 +49,12 @@ struct RunCommand: AsyncParsableCommand {
 
   func validate() throws {
     if json, quiet { throw ValidationError("--json and --quiet exclude each other") }
+    if let backend, Self.words(backend).isEmpty {
+      throw ValidationError("--backend is empty; name one or more, as in native,ucontext")
+    }
+    if let stack, Self.words(stack).isEmpty {
+      throw ValidationError("--stack is empty; give a size, as in 64KiB")
+    }
   }
 
   func run() async throws {

@@ -179,6 +179,9 @@ extension CoroutineCell {
       tries += 1
       enter(as: .ending)
     }
+    if tries > 0, let failure = unsafe core.pointee.failure.take(), !(failure is Cancelled) {
+      EngineCounters.report(unraisable: failure)
+    }
     release()
   }
 }

@@ -34,7 +34,7 @@ public import Stacks
   ///
   /// - Parameters:
   ///   - name: For messages; need not be unique.
-  ///   - parent: Gets the result; the current greenlet when nil.
+  ///   - parent: Gets the result; the current greenlet when nil. Of the same thread.
   ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
   ///   - body: Called at the first switch, with the message.
   public init<Input, Output>(
@@ -42,6 +42,8 @@ public import Stacks
     _ body: @escaping (Input) throws -> Output
   ) {
     let hub = unsafe GreenletHub.ofThisThread()
+    unsafe precondition(
+      parent == nil || parent?.core.pointee.hub == hub, "the parent belongs to another thread")
     unsafe core = .allocate(capacity: 1)
     unsafe core.initialize(to: GreenletCore(state: .unstarted, hub: hub, name: name))
     unsafe core.pointee.handle = self

@@ -138,6 +138,13 @@ extension GreenletHub {
     unsafe place.assumingMemoryBound(to: Value.self).move()
   }
 
+  /// Destroys the message under way.
+  mutating func discardMessage() {
+    guard let place = unsafe message.take() else { return }
+    _ = unsafe Self.box(messageType, at: place)
+    if let memory = unsafe heapMessage.take() { unsafe memory.deallocate() }
+  }
+
   /// Leaves the result of a body for the parent.
   @usableFromInline mutating func leave<Output>(result: consuming Output) {
     // On the heap, since the frame that made it is gone when it is taken.
@@ -198,6 +205,8 @@ extension GreenletHub {
       try unsafe takeStack(heir)
       return unsafe heir
     } catch {
+      // Nobody gets the result: the error that there is no stack takes its place.
+      unsafe hub.pointee.discardMessage()
       unsafe heir.pointee.state = .dead
       return unsafe deliver(error, to: heir, on: hub)
     }
@@ -209,9 +218,11 @@ extension GreenletHub {
     if let place = unsafe heapMessage.take() { unsafe place.deallocate() }
     guard let core = unsafe departed.take() else { return }
     unsafe Self.giveBackStack(core)
-    adopted.removeAll { unsafe $0.core == core }
     unsafe lastReaped = core
-    unsafe Self.freeIfUnheld(core)
+    // The last handle frees the core when it goes, at the end of this function.
+    let held = adopted.filter { unsafe $0.core == core }
+    adopted.removeAll { unsafe $0.core == core }
+    if held.isEmpty { unsafe Self.freeIfUnheld(core) }
   }
 
   static func giveBackStack(_ core: UnsafeMutablePointer<GreenletCore>) {

@@ -37,6 +37,32 @@ extension GreenletHub {
     }
   }
 
+  /// What a death has left in the hub, on its way to the heir.
+  @safe private struct Aside {
+    let message: UnsafeMutableRawPointer?
+    let messageType: Any.Type
+    let failure: (any Error)?
+    let hasRemains: Bool
+    let departed: UnsafeMutablePointer<GreenletCore>?
+    let heapMessage: UnsafeMutableRawPointer?
+  }
+
+  private mutating func putAside() -> Aside {
+    defer {
+      unsafe (message, heapMessage, departed) = (nil, nil, nil)
+      (failure, hasRemains) = (nil, false)
+    }
+    return unsafe Aside(
+      message: message, messageType: messageType, failure: failure, hasRemains: hasRemains,
+      departed: departed, heapMessage: heapMessage)
+  }
+
+  private mutating func restore(_ aside: Aside) {
+    unsafe (message, heapMessage, departed) = (aside.message, aside.heapMessage, aside.departed)
+    messageType = aside.messageType
+    (failure, hasRemains) = (aside.failure, aside.hasRemains)
+  }
+
   /// Throws an exit into a suspended greenlet until it is dead, or somebody holds it again.
   private static func kill(
     _ core: UnsafeMutablePointer<GreenletCore>, on hub: UnsafeMutablePointer<GreenletHub>
@@ -44,6 +70,14 @@ extension GreenletHub {
     // The one who let go gets control back, whoever the parent is.
     let parent = unsafe core.pointee.parent
     let killer = Greenlet.current
+    // A kill may come in the middle of a death, when the last captures of a body go: what that one
+    // has left in the hub is put aside, and so is what state the killer is in.
+    let state = unsafe killer.core.pointee.state
+    let aside = unsafe hub.pointee.putAside()
+    defer {
+      unsafe hub.pointee.restore(aside)
+      unsafe killer.core.pointee.state = state
+    }
     for _ in 0..<EngineCounters.exitTriesMax {
       unsafe core.pointee.parent = killer
       unsafe hub.pointee.lastReaped = nil

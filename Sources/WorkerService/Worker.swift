@@ -1,6 +1,7 @@
 // The worker's side of the executor protocol: answers one request at a time.
 
 import CContexts
+import Greenlets
 import Measurement
 public import Reports
 import Stacks
@@ -20,6 +21,7 @@ public final class Worker {
     let parameters: [String: Int]
     let stack: StackChoice
     let pool: StackPool
+    let quarantinedBefore = EngineCounters.quarantined
     var unitsDone = 0
     var unitsPerBatch: [Int: Int] = [:]
   }
@@ -162,8 +164,15 @@ public final class Worker {
   private func finish(_ request: ExecutorRequest) throws -> FinishedReply {
     let (handle, _) = try find(request)
     // The pool alone is kept, to see that everything comes back to it.
-    let pool = prepared.removeValue(forKey: handle)?.pool
-    return FinishedReply(leakedGreenlets: 0, leakedStacks: pool?.lentCount ?? 0)
+    let (pool, before) = (prepared[handle]?.pool, prepared[handle]?.quarantinedBefore ?? 0)
+    prepared[handle] = nil
+    return Self.leftBehind(pool: pool, quarantinedBefore: before)
+  }
+
+  private static func leftBehind(pool: StackPool?, quarantinedBefore: Int) -> FinishedReply {
+    FinishedReply(
+      leakedGreenlets: EngineCounters.quarantined - quarantinedBefore,
+      leakedStacks: pool?.lentCount ?? 0)
   }
 
   private func find(_ request: ExecutorRequest) throws(ExecutorFault) -> (Int, Prepared) {

@@ -145,6 +145,27 @@ struct GreenletTests {
     #expect(EngineCounters.unraisable > before)
   }
 
+  @Test func aKillInTheMiddleOfADeathDisturbsNeither() throws {
+    final class Log { var lines: [String] = [] }
+    final class Holder { var held: Greenlet? }
+    let log = Log()
+    let main = Greenlet.current
+    let dying: Greenlet
+    do {
+      // Only the dying body's captures hold the other one.
+      let holder = Holder()
+      holder.held = Greenlet("held") {
+        defer { log.lines.append("ended") }
+        try main.switch()
+      }
+      try holder.held?.switch()
+      dying = Greenlet("dying") { () -> String in holder.held == nil ? "nothing" : "result" }
+    }
+    #expect(try dying.switch() as String == "result")
+    #expect(log.lines == ["ended"])
+    #expect(Greenlet.current.state == .running)
+  }
+
   @Test func reparentingTakesEffectAtDeathAndRefusesACycle() throws {
     let main = Greenlet.current
     let parent = Greenlet { (number: Int) in number + 1 }
