@@ -25,7 +25,7 @@ import Foundation
     do {
       var short = false
       let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       for area in areas where wanted.isEmpty || wanted.contains(area.name) {
         for bar in try area.run() {
           short = short || !bar.ok
