@@ -99,7 +99,6 @@ struct GreenletTests {
   }
 
   @Test func anExitIsDeliveredToTheParentAsAValue() throws {
-    final class Farewell: GreenletExit, @unchecked Sendable {}
     let main = Greenlet.current
     let worker = Greenlet { try main.switch() }
     try worker.switch()

@@ -54,6 +54,7 @@ struct SourceFile: CustomTestStringConvertible, Sendable {
   }
 
   private static func read(_ path: String) -> [SourceFile] {
+    // What is no text has no lines to look at.
     guard let text = try? String(contentsOf: root.appending(path: path), encoding: .utf8) else {
       return []
     }
