@@ -53,7 +53,8 @@ let package = Package(
     .target(name: "Measurement", dependencies: ["CContexts", "Reports"], swiftSettings: strict),
 
     // Floor 2: the engine's face; plain values.
-    .target(name: "Greenlets", dependencies: ["CSwitch", "Stacks"], swiftSettings: strict),
+    .target(
+      name: "Greenlets", dependencies: ["CSanitizers", "CSwitch", "Stacks"], swiftSettings: strict),
     .target(name: "Reports", swiftSettings: strict),
 
     // Floor 3: the contracts of the hall; the statistics of pairs.
@@ -98,8 +99,8 @@ let package = Package(
     .executableTarget(
       name: "bars",
       dependencies: [
-        "Backends", "CContexts", "CLimits", "Reports", "ResultStore", "Stacks", "WorkloadKit",
-        "Workloads",
+        "Backends", "CContexts", "CLimits", "Greenlets", "Reports", "ResultStore", "Stacks",
+        "WorkloadKit", "Workloads",
       ],
       swiftSettings: strict),
 

@@ -21,7 +21,7 @@ static void expect(int holds, const char *promise) {
 // entry_probe: a first frame that notes its stack pointer and goes on to `body`.
 // switch_with_marked_registers: fills every callee-saved register with a value made from `seed`,
 // switches out of line, and returns 0 if all of them came back.
-extern void entry_probe(void *argument);
+extern void entry_probe(void *argument, uintptr_t word);
 extern uint64_t switch_with_marked_registers(gb_context *from, gb_context *to, uint64_t seed);
 uint64_t entry_stack_pointer;
 
@@ -119,8 +119,7 @@ __attribute__((noinline)) static uint64_t switch_with_live_values(
     __asm__ volatile("" : "+w"(s), "+w"(t), "+w"(u), "+w"(v), "+w"(w));
     __asm__ volatile("" : "+w"(x), "+w"(y), "+w"(z), "+w"(o), "+w"(p));
 #endif
-    gb_switch(from, to);
-    uint64_t damage = 0;
+    uint64_t damage = gb_switch(from, to, 0).own != from;
     damage |= a ^ seed * 3; damage |= b ^ seed * 5; damage |= c ^ seed * 7;
     damage |= d ^ seed * 11; damage |= e ^ seed * 13; damage |= f ^ seed * 17;
     damage |= g ^ seed * 19; damage |= h ^ seed * 23; damage |= i ^ seed * 29;
@@ -134,7 +133,8 @@ __attribute__((noinline)) static uint64_t switch_with_live_values(
 }
 
 // Goes on from entry_probe, on a stack of its own, and never returns.
-__attribute__((used)) void body(void *argument) {
+__attribute__((used)) void body(void *argument, uintptr_t word) {
+    (void)word;
     int *counter = argument;
     double kept = 1;
     for (;;) {
@@ -178,7 +178,7 @@ static void check_alignment(void) {
         char *top = stacks[1] + STACK_BYTES - offset;
         int counter = 0;
         gb_context_init(&inside, top, entry_probe, &counter);
-        gb_switch_outofline(&outside, &inside);
+        gb_switch_outofline(&outside, &inside, 0);
         aligned &= counter == 1 && entry_stack_pointer % 16 == ENTRY_MISALIGNMENT;
         below &= entry_stack_pointer <= (uint64_t)top;
     }
@@ -189,7 +189,8 @@ static void check_alignment(void) {
 // The random walk: every context makes the next step of the same generator, mixes what it keeps
 // on its own stack into the checksum, and goes where the generator says.
 static gb_context walkers[CONTEXTS];
-static uint64_t state, checksum;
+static uint64_t state, checksum, handed;
+static int lost_words;
 static int steps;
 
 static uint64_t next_random(void) {
@@ -203,7 +204,8 @@ static uint64_t mix(uint64_t sum, int self, uint64_t visits, double half) {
     return (sum ^ (uint64_t)self) * 0x100000001b3u + visits * 31 + (uint64_t)(half * 2);
 }
 
-static void walk(void *argument) {
+static void walk(void *argument, uintptr_t word) {
+    lost_words += steps != 0 && word != handed;
     int self = (int)(intptr_t)argument;
     uint64_t visits = 0;
     double half = 0;
@@ -212,16 +214,18 @@ static void walk(void *argument) {
         half += 0.5;
         checksum = mix(checksum, self, visits, half);
         if (steps == SWITCHES) {
-            gb_switch(&walkers[self], &outside);
+            gb_switch(&walkers[self], &outside, 0);
             continue;
         }
         steps += 1;
         uint64_t random = next_random();
         int other = (self + 1 + (int)(random % (CONTEXTS - 1))) % CONTEXTS;
+        handed = random;
         if (random >> 60 & 1) {
-            gb_switch_outofline(&walkers[self], &walkers[other]);
+            lost_words += gb_switch_outofline(&walkers[self], &walkers[other], random) != handed;
         } else {
-            gb_switch(&walkers[self], &walkers[other]);
+            gb_arrival arrival = gb_switch(&walkers[self], &walkers[other], random);
+            lost_words += arrival.word != handed || arrival.own != &walkers[self];
         }
     }
 }
@@ -246,8 +250,9 @@ static void check_random_walk(void) {
         memset(stacks[i], 0xa5, STACK_BYTES);
         gb_context_init(&walkers[i], stacks[i] + STACK_BYTES, walk, (void *)(intptr_t)i);
     }
-    gb_switch(&outside, &walkers[0]);
+    gb_switch(&outside, &walkers[0], 0);
     expect(steps == SWITCHES, "a million random switches come to their end");
+    expect(lost_words == 0, "every switch hands its word over, and says who arrives");
     expect(checksum == expected, "the random walk has the checksum of the same walk as a loop");
 
     int untouched = 1;

@@ -46,20 +46,21 @@ import Stacks
 /// A stack that goes back to its pool when nobody uses it any more.
 @safe final class HeldStack {
   private var stack: Stack?
-  private let pool: StackPoolReference
 
   init(from pool: StackPool) throws(StackError) {
-    stack = try pool.lend()
-    self.pool = pool.reference
+    let stack = try pool.lend()
+    // SAFETY: our own stack. What another engine left waiting on it will be overwritten.
+    unsafe stack.head.pointee.parked = 0
+    self.stack = consume stack
   }
 
-  /// The lowest usable byte and how many there are, colour aside.
+  /// The lowest usable byte, and how many there are below the head.
   func withBytes(_ use: (UnsafeMutableRawPointer, Int) -> Void) {
-    guard let lowest = unsafe stack?.lowest, let size = stack?.usableSize.bytes else {
+    guard let lowest = unsafe stack?.lowest, let top = unsafe stack?.top else {
       preconditionFailure("a stack that was given back")
     }
-    unsafe use(lowest, size)
+    unsafe use(lowest, top - lowest)
   }
 
-  deinit { if let stack = stack.take() { pool.takeBack(stack) } }
+  deinit { if let stack = stack.take() { StackPool.takeBack(stack) } }
 }

@@ -33,7 +33,8 @@ SYMBOL(gb_context_init):
         ret
         .cfi_endproc
 
-// void gb_switch_outofline(gb_context *from /* x0 */, gb_context *to /* x1 */)
+// uintptr_t gb_switch_outofline(gb_context *from /* x0 */, gb_context *to /* x1 */,
+//                               uintptr_t word /* x2 */)
         .globl SYMBOL(gb_switch_outofline)
         .p2align 2
 SYMBOL(gb_switch_outofline):
@@ -58,7 +59,8 @@ SYMBOL(gb_switch_outofline):
         ldp     x10, x9, [x1]
         mov     sp, x10
         br      x9
-2:      ldp     d8, d9, [sp]
+2:      mov     x0, x2                  // the word that was handed over
+        ldp     d8, d9, [sp]
         ldp     d10, d11, [sp, #16]
         ldp     d12, d13, [sp, #32]
         ldp     d14, d15, [sp, #48]
@@ -79,6 +81,7 @@ gb_start:
         .cfi_startproc
         .cfi_undefined x30
         ldp     x9, x0, [sp], #16       // entry, argument
+        mov     x1, x2                  // the word that was handed over
         mov     x29, xzr
         mov     x30, xzr
         blr     x9

@@ -42,7 +42,8 @@ SYMBOL(gb_context_init):
         ret
         .cfi_endproc
 
-// void gb_switch_outofline(gb_context *from /* rdi */, gb_context *to /* rsi */)
+// uintptr_t gb_switch_outofline(gb_context *from /* rdi */, gb_context *to /* rsi */,
+//                               uintptr_t word /* rdx */)
         .globl SYMBOL(gb_switch_outofline)
         .p2align 4
 SYMBOL(gb_switch_outofline):
@@ -68,7 +69,8 @@ SYMBOL(gb_switch_outofline):
         movq    24(%rsi), %rbx
         movq    (%rsi), %rsp
         jmpq    *8(%rsi)
-2:      popq    %r15
+2:      movq    %rdx, %rax              // the word that was handed over
+        popq    %r15
         .cfi_adjust_cfa_offset -8
         popq    %r14
         .cfi_adjust_cfa_offset -8
@@ -90,6 +92,7 @@ gb_start:
         .cfi_undefined rip
         popq    %rax                    // entry
         popq    %rdi                    // argument; the stack pointer is 16-byte aligned now
+        movq    %rdx, %rsi              // the word that was handed over
         xorl    %ebp, %ebp
         callq   *%rax
         ud2                             // entry must not return

@@ -39,21 +39,31 @@ public struct Coroutine<Input, Output>: ~Copyable {
   ///   - floatEnvironment: Whether the body has floating-point control words of its own.
   ///   - body: Called on the first ``resume(_:)``, with its input.
   /// - Throws: What ``StackPool/lend()`` throws.
-  /// - Complexity: O(1); one allocation for the closure.
+  /// - Complexity: O(1); allocates nothing but the closure's captures.
   @inlinable @inline(__always) public init(
     on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, body: @escaping Body
   ) throws(StackError) {
-    cell = try unsafe CoroutineCell(on: stacks, floatEnvironment: floatEnvironment) { core in
-      let cell = unsafe CoroutineCell(core: core)
-      let input = cell.receive(Input.self)
-      do {
-        let output = try body(Suspender(cell: cell), input)
-        // Nobody takes the result of a cancelled body.
-        if unsafe core.pointee.status == .running { cell.put(result: output) }
-      } catch {
-        unsafe core.pointee.failure = error
-      }
-    }
+    try self.init(
+      on: stacks, floatEnvironment: floatEnvironment, running: ClosureBody(body: body))
+  }
+
+  /// Makes a coroutine that has not started, from a body that is a type.
+  ///
+  /// Such a body is specialised with the suspender, and four words of it allocate nothing.
+  ///
+  /// - Parameters:
+  ///   - stacks: Lends the stack, and gets it back when the coroutine is gone.
+  ///   - floatEnvironment: Whether the body has floating-point control words of its own.
+  ///   - body: Run on the first ``resume(_:)``, with its input.
+  /// - Throws: What ``StackPool/lend()`` throws.
+  /// - Complexity: O(1).
+  @inlinable @inline(__always) public init<Running: CoroutineBody>(
+    on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, running body: Running
+  ) throws(StackError) where Running.Input == Input, Running.Output == Output {
+    cell = try CoroutineCell(on: stacks)
+    cell.put(body: body)
+    cell.keep { cell, word in cell.runAll(Running.self, word) }
+    if floatEnvironment == .own { cell.ownFloatEnvironment() }
   }
 
   /// Continues the body until it suspends itself, returns or throws.
@@ -64,18 +74,47 @@ public struct Coroutine<Input, Output>: ~Copyable {
   @inlinable @inline(__always) public borrowing func resume(
     _ input: consuming Input
   ) throws -> Step<Output> {
-    let status = unsafe cell.core.pointee.status
-    precondition(
-      status == .suspended || status == .ready, "a running or finished coroutine was resumed")
-    let cell = cell.enter(sending: input)
-    if unsafe cell.core.pointee.status == .suspended { return .yielded(cell.receive(Output.self)) }
-    return .returned(try cell.takeResult())
+    let cell = cell
+    let word = Message.sending(input) { cell.enter(sending: $0) }
+    if _fastPath(cell.status == .suspended) {
+      return .yielded(Message.value(word, Output.self))
+    }
+    return .returned(try cell.result(word))
   }
 
   /// Whether the body has returned or thrown.
-  @inlinable public var isFinished: Bool { unsafe cell.core.pointee.status == .finished }
+  @inlinable public var isFinished: Bool { cell.status == .finished }
 
-  @inlinable deinit { cell.end() }
+  @inlinable @inline(__always) deinit {
+    if cell.status != .finished {
+      guard cell.end(Output.self) else { return }
+    }
+    // SAFETY: finished, so nobody runs on the stack but the first frame, which owns nothing.
+    unsafe StackPool.takeBack(Stack(head: cell.head))
+  }
+}
+
+/// What runs in a coroutine, as a type.
+public protocol CoroutineBody<Input, Output> {
+  associatedtype Input
+  associatedtype Output
+
+  /// Runs on the coroutine's stack.
+  ///
+  /// - Returns: What the last resume returns.
+  func run(_ suspender: Suspender<Input, Output>, _ first: Input) throws -> Output
+}
+
+@frozen @usableFromInline struct ClosureBody<Input, Output>: CoroutineBody {
+  @usableFromInline let body: Coroutine<Input, Output>.Body
+
+  @inlinable @inline(__always) init(body: @escaping Coroutine<Input, Output>.Body) {
+    self.body = body
+  }
+
+  @inlinable @inline(__always) func run(
+    _ suspender: Suspender<Input, Output>, _ first: Input
+  ) throws -> Output { try body(suspender, first) }
 }
 
 /// What a resumed coroutine came back with.
@@ -121,67 +160,102 @@ extension Step: Equatable where Output: Equatable {}
   ///
   /// - Returns: The input of the next resume.
   /// - Throws: ``Cancelled`` when the coroutine is being cancelled. Let it pass.
-  /// - Precondition: Called on the coroutine's own stack.
+  /// - Precondition: Called while the coroutine runs: on its own stack, or on that of a coroutine that
+  ///   it has resumed and that did not leave yet. The latter is left, too, and goes on with it.
   @inlinable @inline(__always) public func suspend(
     _ output: consuming Output
   ) throws(Cancelled) -> Input {
-    guard unsafe cell.core.pointee.status == .running else { throw cell.refuseToSuspend() }
-    cell.leave(sending: output)
-    guard unsafe cell.core.pointee.status == .running else { throw Cancelled() }
-    return cell.receive(Input.self)
+    let cell = cell
+    let word = Message.sending(output) { cell.suspend(sending: $0) }
+    guard _fastPath(cell.status == .running) else { throw Cancelled() }
+    return Message.value(word, Input.self)
   }
 }
 
 extension CoroutineCell {
-  /// Keeps the body's result until the resumer takes it.
-  @inlinable func put<Output>(result: consuming Output) {
-    if Self.fits(Output.self) {
-      unsafe slot.initializeMemory(as: Output.self, to: result)
-      return
-    }
-    // On the heap, since the frame that made it is gone when it is taken.
-    let place = UnsafeMutablePointer<Output>.allocate(capacity: 1)
-    unsafe place.initialize(to: result)
-    unsafe core.pointee.message = UnsafeMutableRawPointer(place)
+  /// Runs the body that was kept, and then all of the same kind that follow it on this stack.
+  ///
+  /// - Returns: The word for the next body, of another kind.
+  @inlinable @inline(__always) func runAll<Body: CoroutineBody>(
+    _: Body.Type, _ first: UInt
+  ) -> UInt {
+    let own = startBits
+    var word = run(Body.self, first)
+    // The same function without captures is the same thing, and there is nothing to release.
+    while startBits == own && own.1 == 0 { word = run(Body.self, word) }
+    return word
   }
 
-  /// Takes the body's result, or throws what it threw.
-  @inlinable @inline(never) func takeResult<Output>() throws -> Output {
-    if let failure = unsafe core.pointee.failure.take() { throw failure }
-    let result = receive(Output.self)
-    if !Self.fits(Output.self) {
-      // SAFETY: the memory that `put(result:)` allocated, emptied by `receive`.
-      unsafe core.pointee.message?.deallocate()
+  /// Runs the body that was kept to its end, and leaves with its result.
+  ///
+  /// - Returns: The word for the next body on this stack.
+  @inlinable @inline(__always) func run<Body: CoroutineBody>(
+    _: Body.Type, _ word: UInt
+  ) -> UInt {
+    guard status == .running else {
+      dropBody(Body.self)
+      return finish(sending: 0)
     }
-    return result
+    return Message.sending(madeBy: { output(of: Body.self, word) }, by: { finish(sending: $0) })
   }
 
-  /// A body that is being ended suspends itself all the same: back to the one who ends it.
-  @usableFromInline @inline(never) func refuseToSuspend() -> Cancelled {
+  /// What the body returns; nil when it failed, or when nobody takes the result.
+  @inlinable @inline(__always) func output<Body: CoroutineBody>(
+    of _: Body.Type, _ word: UInt
+  ) -> Body.Output? {
+    do {
+      let output = try runBody(Body.self, word)
+      return status == .running ? output : nil
+    } catch {
+      unsafe core.pointee.failure = error
+      return nil
+    }
+  }
+
+  /// Lets go of a body that was told to end before it started.
+  @inlinable @inline(never) func dropBody<Body>(_: Body.Type) { _ = takeBody(Body.self) }
+
+  @inlinable @inline(__always) func runBody<Body: CoroutineBody>(
+    _: Body.Type, _ word: UInt
+  ) throws -> Body.Output {
+    let body = takeBody(Body.self)
+    return try body.run(Suspender(cell: self), Message.value(word, Body.Input.self))
+  }
+
+  /// What a finished body returned, or throws what it threw.
+  @inlinable @inline(__always) func result<Output>(_ word: UInt) throws -> Output {
+    if unsafe core.pointee.failure != nil { throw takeFailure() }
+    return Message.value(word, Output.self)
+  }
+
+  @usableFromInline @inline(never) func takeFailure() -> any Error {
+    guard let failure = unsafe core.pointee.failure.take() else {
+      preconditionFailure("a failure without an error")
+    }
+    return failure
+  }
+
+  /// Cancels what is suspended, and drops a body that never started.
+  ///
+  /// - Returns: Whether the stack can go back.
+  @inlinable @inline(never) func end<Output>(_: Output.Type) -> Bool {
     precondition(
-      unsafe core.pointee.status == .ending, "suspended from outside the coroutine")
-    leave(as: .suspended)
-    return Cancelled()
-  }
-
-  /// Cancels what is suspended, and gives the stack back.
-  @usableFromInline func end() {
-    unsafe precondition(
-      core.pointee.status != .running && core.pointee.status != .ending,
-      "a running coroutine went out of scope")
+      status != .running && status != .ending, "a running coroutine went out of scope")
     var tries = 0
-    while unsafe core.pointee.status == .suspended {
+    while status == .suspended {
       guard tries < EngineCounters.exitTriesMax else {
         // Frames that do not leave keep their stack: freeing it would pull it from under them.
         EngineCounters.countQuarantine()
-        return
+        return false
       }
       tries += 1
-      enter(as: .ending)
+      let word = enterTheLongWay(sending: 0, as: .ending)
+      // A body that goes on suspending sends values that nobody takes.
+      if status == .suspended { _ = Message.value(word, Output.self) }
     }
-    if tries > 0, let failure = unsafe core.pointee.failure.take(), !(failure is Cancelled) {
+    if let failure = unsafe core.pointee.failure.take(), !(failure is Cancelled) {
       EngineCounters.report(unraisable: failure)
     }
-    release()
+    return true
   }
 }

@@ -1,236 +1,276 @@
-// What the two sides of a coroutine share: raw memory on the hot top line of its own stack.
+// What the two sides of a coroutine share: raw memory below the head of its own stack.
 
+import CSanitizers
 public import CSwitch
 public import Stacks
 
 /// The state of a coroutine.
 ///
-///     ready --enter--> running --leave--> suspended --enter--> running ... --> finished
+///     suspended --enter--> running --leave--> suspended --enter--> running ... --> finished
 ///
-/// In raw memory, not in a class: a class property is checked for exclusivity at run time on every
-/// access, and that costs several times what the switch costs.
+/// A coroutine that has not started is suspended before its body. In raw memory, not in a class: a class property is checked for exclusivity at run time on every
+/// access, and that costs several times what the switch costs. The core stays on the stack when the
+/// coroutine is gone, and its first frame waits there for another body.
 ///
-/// Invariant: both sides run on one thread, one at a time, and `status` says which. So no two
+/// Invariant: both sides run on one thread, one at a time, and the tag says which. So no two
 /// accesses to the fields ever overlap.
-@safe @frozen @usableFromInline struct CoroutineCore {
+@safe @usableFromInline struct CoroutineCore {
+  /// What the tag of the pair says; see CSwitch.h.
   @frozen @usableFromInline enum Status: UInt8 {
-    case ready, suspended, running, finished
+    case suspended, running, finished
 
     /// Running, and told to end: one test finds that and misuse.
     case ending
   }
 
-  // The two contexts come first: `contexts` counts on it.
-  @usableFromInline var outside = unsafe gb_context()
-  @usableFromInline var inside = unsafe gb_context()
+  /// The resumer's context while the coroutine runs, and its own while it does not.
+  ///
+  /// It comes first: `pair` counts on it.
+  @usableFromInline var contexts = unsafe gb_pair()
 
-  /// A value of up to two words on its way, either direction.
-  @usableFromInline var slot: (UInt, UInt) = (0, 0)
+  /// The thread's head of open exclusive accesses.
+  @usableFromInline var accesses: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
-  /// Where a larger value is on its way, on the sender's stack or (a result) on the heap.
-  @usableFromInline var message: UnsafeMutableRawPointer?
-  @usableFromInline var status = Status.ready
-  @usableFromInline var ownsFloatEnvironment = false
+  /// Takes the body out of `body`, runs it, and leaves with its result.
+  ///
+  /// Captures nothing, so that making it allocates nothing. Uninitialised from the moment it runs:
+  /// the bits stay, for `startsWith`.
+  ///
+  /// - Returns: The word for the next body on this stack.
+  @usableFromInline var start: Start?
 
-  /// The thread's head of open exclusive accesses, and the heads that are not in force.
-  @usableFromInline let accesses: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-  @usableFromInline var accessesInside: UnsafeMutableRawPointer?
-  @usableFromInline var accessesOutside: UnsafeMutableRawPointer?
-
-  @usableFromInline var floatInside = gb_float_environment()
-  @usableFromInline var floatOutside = gb_float_environment()
-  @usableFromInline var failure: (any Error)?
-
-  /// Runs the body to its end, and lets go of it.
-  @usableFromInline var start: ((UnsafeMutablePointer<CoroutineCore>) -> Void)?
-
-  // The stack under this very memory, in parts: a noncopyable value cannot be moved out of it.
-  @usableFromInline let stackBase: UnsafeMutableRawPointer
-  @usableFromInline let mappedSize: ByteCount
-  @usableFromInline let guardSize: ByteCount
-  @usableFromInline let colour: Int
-  @usableFromInline let pool: StackPoolReference
-
-  @usableFromInline init(
-    stack: borrowing Stack, colour: Int, pool: StackPoolReference,
-    start: @escaping (UnsafeMutablePointer<CoroutineCore>) -> Void
-  ) {
-    unsafe accesses = UnsafeMutableRawPointer(gb_accesses())
-      .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
-    unsafe stackBase = stack.base
-    mappedSize = stack.mappedSize
-    guardSize = stack.guardSize
-    self.colour = colour
-    self.pool = pool
-    unsafe self.start = start
+  /// A function in a structure: as itself it would be wrapped for generic memory.
+  @frozen @usableFromInline struct Start {
+    @usableFromInline let run: (CoroutineCell, UInt) -> UInt
+    @inlinable init(run: @escaping (CoroutineCell, UInt) -> UInt) { self.run = run }
   }
+
+  /// The body, or the address of a large one on the heap.
+  @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
+  @usableFromInline var failure: (any Error)?
+  @usableFromInline var long: LongWay
+
+  /// What only switches that take the long way need.
+  @unsafe @usableFromInline struct LongWay {
+    var ownsFloatEnvironment = false
+
+    /// Whether more than the contexts is exchanged on every switch.
+    var isAlways = false
+
+    /// The head of the open accesses of the side that does not run.
+    var otherAccesses: UnsafeMutableRawPointer?
+    var floatInside = gb_float_environment()
+    var floatOutside = gb_float_environment()
+    var fiberInside = unsafe gb_fiber()
+    var fiberOutside = unsafe gb_fiber()
+    var accessesInside: gb_access_state = gb_access_state()
+    var accessesOutside: gb_access_state = gb_access_state()
+  }
+
+  @usableFromInline init(accesses: UnsafeMutablePointer<UnsafeMutableRawPointer?>) {
+    unsafe self.accesses = accesses
+    unsafe long = LongWay()
+  }
+
+  /// The name under which its first frame waits on an idle stack.
+  @inlinable static var parkingName: UInt { 0x636f_726f }
+
+  /// Bytes below a head that a core takes, whole lines.
+  @inlinable static var room: Int { 448 }
 }
 
 /// A pointer to a core, and what both sides do with it.
 @safe @frozen @usableFromInline struct CoroutineCell {
-  // Invariant: points into the stack that the core describes, until `release`.
+  // Invariant: points below the head of a lent stack, until `release`.
   @usableFromInline let core: UnsafeMutablePointer<CoroutineCore>
 
-  @usableFromInline init(core: UnsafeMutablePointer<CoroutineCore>) { unsafe self.core = core }
-
-  /// Makes a coroutine that is ready, on a stack of the pool.
-  @usableFromInline init(
-    on stacks: StackPool, floatEnvironment: FloatEnvironment,
-    start: @escaping (UnsafeMutablePointer<CoroutineCore>) -> Void
-  ) throws(StackError) {
-    let stack = try stacks.lend()
-    // SAFETY: the top of a stack that this call owns; 512 bytes hold the core, and a stack has at
-    // least 16 KiB.
-    let place = unsafe UnsafeMutableRawPointer(
-      bitPattern: (UInt(bitPattern: stack.top) - 512) & ~63)
-    assert(MemoryLayout<CoroutineCore>.size <= 512)
-    guard let place = unsafe place else { preconditionFailure("a stack at address zero") }
-    unsafe core = place.bindMemory(to: CoroutineCore.self, capacity: 1)
-    unsafe core.initialize(
-      to: CoroutineCore(
-        stack: stack, colour: stack.colour, pool: stacks.reference, start: start))
-    unsafe core.pointee.ownsFloatEnvironment = floatEnvironment == .own
-    unsafe core.pointee.floatInside = gb_float_save()
-    // SAFETY: the frames begin right below the core.
-    unsafe gb_context_init(contexts + 1, core, coroutineMain, core)
+  @inlinable @inline(__always) init(core: UnsafeMutablePointer<CoroutineCore>) {
+    unsafe self.core = core
   }
 
-  /// The contexts: [0] is the resumer's while the coroutine runs, [1] its own while it does not.
-  @inlinable var contexts: UnsafeMutablePointer<gb_context> {
-    unsafe UnsafeMutableRawPointer(core).assumingMemoryBound(to: gb_context.self)
+  @inlinable @inline(__always) var pair: UnsafeMutablePointer<gb_pair> {
+    unsafe UnsafeMutableRawPointer(core).assumingMemoryBound(to: gb_pair.self)
+  }
+
+  /// The head of the stack that the core lies on.
+  @inlinable @inline(__always) var head: UnsafeMutablePointer<StackHead> {
+    unsafe (UnsafeMutableRawPointer(core) + CoroutineCore.room)
+      .assumingMemoryBound(to: StackHead.self)
+  }
+
+  /// Makes a coroutine that is ready, on a stack of the pool.
+  @inlinable @inline(__always) init(on stacks: StackPool) throws(StackError) {
+    let head = unsafe try stacks.lend().head
+    // SAFETY: `room` bytes below the head of a stack that this call owns; it has 16 KiB at least.
+    let place = unsafe UnsafeMutableRawPointer(head) - CoroutineCore.room
+    unsafe core = place.assumingMemoryBound(to: CoroutineCore.self)
+    if unsafe head.pointee.parked == CoroutineCore.parkingName && isFinishedUsually {
+      setSuspended()
+      let accesses = unsafe UnsafeMutableRawPointer(gb_accesses())
+        .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+      // Nearly always the thread is the same, and a comparison is cheaper than a store.
+      if unsafe core.pointee.accesses != accesses { unsafe core.pointee.accesses = accesses }
+    } else {
+      lay()
+    }
+  }
+
+  /// Writes a core, and the first frame below it.
+  @usableFromInline @inline(never) func lay() {
+    assert(MemoryLayout<CoroutineCore>.size <= CoroutineCore.room)
+    if unsafe head.pointee.parked == CoroutineCore.parkingName { forgetLongWay() }
+    unsafe core.initialize(
+      to: CoroutineCore(
+        accesses: UnsafeMutableRawPointer(gb_accesses())
+          .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)))
+    // SAFETY: the frames begin right below the core.
+    unsafe gb_context_init(&core.pointee.contexts.saved, core, coroutineMain, core)
+    unsafe head.pointee.parked = CoroutineCore.parkingName
+    if gb_sanitizers_are_on() || !gb_accesses_are_found() { prepareLongWay() }
+  }
+
+  // MARK: - The switch
+
+  @inlinable @inline(__always) var status: CoroutineCore.Status {
+    unsafe unsafeBitCast(gb_pair_tag(pair) & 3, to: CoroutineCore.Status.self)
+  }
+
+  /// Whether the first frame waits, and nothing but the contexts has to be exchanged with it.
+  @inlinable @inline(__always) var isFinishedUsually: Bool {
+    unsafe gb_pair_tag(pair) == CoroutineCore.Status.finished.rawValue
+  }
+
+  /// Makes a finished coroutine, whose first frame waits, one that is about to start.
+  @inlinable @inline(__always) func setSuspended() {
+    let word = unsafe UnsafeMutableRawPointer(core).assumingMemoryBound(to: UInt.self)
+    // A subtraction, because of a mask the compiler would write one byte, and the load of all eight
+    // that follows would have to wait for it.
+    unsafe word.pointee &-= UInt(CoroutineCore.Status.finished.rawValue)
+  }
+
+  /// Whether the running side has an access open.
+  @inlinable @inline(__always) var hasOpenAccess: Bool {
+    unsafe core.pointee.accesses.pointee != nil
   }
 
   /// Continues the coroutine until it leaves.
   ///
-  /// - Precondition: It is ready or suspended, and we are on the resumer's stack.
+  /// - Precondition: It is suspended, and we are on the resumer's stack.
   ///
-  /// - Returns: This cell, out of a register.
-  @inlinable @inline(__always) @discardableResult func enter(
-    as status: CoroutineCore.Status = .running
-  ) -> CoroutineCell {
-    unsafe core.pointee.status = status
-    unsafe core.pointee.accessesOutside = core.pointee.accesses.pointee
-    unsafe core.pointee.accesses.pointee = core.pointee.accessesInside
-    if unsafe core.pointee.ownsFloatEnvironment { enterFloat() }
-    // SAFETY: by the status the coroutine is saved in [1], and this is its first use since.
-    let own = unsafe gb_switch(contexts, contexts + 1)
-    // SAFETY: `own` is contexts + 0, where the core begins, and never nil.
-    return unsafe CoroutineCell(
-      core: UnsafeMutableRawPointer(own.unsafelyUnwrapped).assumingMemoryBound(
-        to: CoroutineCore.self))
+  /// - Returns: The coroutine's word.
+  @inlinable @inline(__always) func enter(sending word: UInt) -> UInt {
+    let isUsual = unsafe gb_pair_tag(pair) == CoroutineCore.Status.suspended.rawValue
+    guard _fastPath(isUsual), _fastPath(!hasOpenAccess) else {
+      return enterTheLongWay(sending: word, as: .running)
+    }
+    // SAFETY: by the tag the coroutine's context is saved, and this is its first use since.
+    return unsafe gb_pair_enter(pair, word)
   }
 
   /// Goes back to the resumer.
   ///
   /// - Precondition: We are on the coroutine's stack.
-  @inlinable @inline(__always) func leave(as status: CoroutineCore.Status) {
-    unsafe core.pointee.status = status
-    unsafe core.pointee.accessesInside = core.pointee.accesses.pointee
-    unsafe core.pointee.accesses.pointee = core.pointee.accessesOutside
-    if unsafe core.pointee.ownsFloatEnvironment { leaveFloat() }
-    // SAFETY: we are the coroutine, and the resumer waits in `enter`, saved in [0].
-    _ = unsafe gb_switch(contexts + 1, contexts)
-  }
-
-  @usableFromInline @inline(never) func enterFloat() {
-    unsafe core.pointee.floatOutside = gb_float_save()
-    unsafe gb_float_load(core.pointee.floatInside)
-  }
-
-  @usableFromInline @inline(never) func leaveFloat() {
-    unsafe core.pointee.floatInside = gb_float_save()
-    unsafe gb_float_load(core.pointee.floatOutside)
-  }
-
-  /// Whether values of a type travel in the slot.
-  @inlinable @inline(__always) static func fits<Value>(_: Value.Type) -> Bool {
-    MemoryLayout<Value>.size <= 16 && MemoryLayout<Value>.alignment <= 8
-  }
-
-  @inlinable @inline(__always) var slot: UnsafeMutableRawPointer {
-    unsafe UnsafeMutableRawPointer(core) + 2 * MemoryLayout<gb_context>.stride
-  }
-
-  /// Hands a value over and enters.
   ///
-  /// - Returns: This cell, out of a register.
-  @inlinable @inline(__always) func enter<Value>(
-    sending value: __owned Value
-  ) -> CoroutineCell {
-    if Self.fits(Value.self) {
-      unsafe slot.initializeMemory(as: Value.self, to: value)
-      return enter()
+  /// - Returns: The next resumer's word.
+  @inlinable @inline(__always) func suspend(sending word: UInt) -> UInt {
+    let isUsual = unsafe gb_pair_tag(pair) == CoroutineCore.Status.running.rawValue
+    guard _fastPath(isUsual), _fastPath(!hasOpenAccess) else {
+      return leaveTheLongWay(sending: word, as: .suspended)
     }
-    sendLarge(value) { _ = enter() }
-    return self
+    // SAFETY: we are the coroutine, and the resumer waits in `enter`.
+    return unsafe gb_pair_suspend(pair, word)
   }
 
-  /// Hands a value over and leaves.
-  @inlinable @inline(__always) func leave<Value>(sending value: __owned Value) {
-    if Self.fits(Value.self) {
-      unsafe slot.initializeMemory(as: Value.self, to: value)
-      leave(as: .suspended)
+  /// Goes back to the resumer, the body being over.
+  ///
+  /// - Returns: The first resumer's word of the next body on this stack.
+  @inlinable @inline(__always) func finish(sending word: UInt) -> UInt {
+    let isUsual = unsafe gb_pair_tag(pair) == CoroutineCore.Status.running.rawValue
+    guard _fastPath(isUsual), _fastPath(!hasOpenAccess) else {
+      return leaveTheLongWay(sending: word, as: .finished)
+    }
+    // SAFETY: as in `suspend`.
+    return unsafe gb_pair_finish(pair, word)
+  }
+
+  // MARK: - The body
+
+  @inlinable @inline(__always) static func fitsBody<Body>(_: Body.Type) -> Bool {
+    MemoryLayout<Body>.size <= 32 && MemoryLayout<Body>.alignment <= 8
+  }
+
+  @inlinable @inline(__always) var bodyPlace: UnsafeMutableRawPointer {
+    // SAFETY: the offset of the field in this frozen structure.
+    unsafe UnsafeMutableRawPointer(core)
+      + MemoryLayout<CoroutineCore>.offset(of: \.body).unsafelyUnwrapped
+  }
+
+  @inlinable @inline(__always) var startPlace: UnsafeMutableRawPointer {
+    // SAFETY: the offset of the field in this frozen structure.
+    unsafe UnsafeMutableRawPointer(core)
+      + MemoryLayout<CoroutineCore>.offset(of: \.start).unsafelyUnwrapped
+  }
+
+  /// Keeps what runs the body until it starts.
+  @inlinable @inline(__always) func keep(start: @escaping (CoroutineCell, UInt) -> UInt) {
+    // SAFETY: the place is uninitialised, so there is nothing to release.
+    unsafe startPlace.initializeMemory(
+      as: CoroutineCore.Start?.self, to: CoroutineCore.Start(run: start))
+  }
+
+  /// The function and the captures of what was kept, as bits.
+  @inlinable @inline(__always) var startBits: (UInt, UInt) {
+    unsafe startPlace.load(as: (UInt, UInt).self)
+  }
+
+  /// Keeps a body until it starts.
+  @inlinable @inline(__always) func put<Body>(body: consuming Body) {
+    if Self.fitsBody(Body.self) {
+      unsafe bodyPlace.initializeMemory(as: Body.self, to: body)
     } else {
-      sendLarge(value) { leave(as: .suspended) }
+      putLarge(body: body)
     }
   }
 
-  // The value stays on the sender's stack; the receiver moves it out while the sender is suspended.
-  @inlinable @inline(__always) func sendLarge<Value>(
-    _ value: __owned Value, _ transfer: () -> Void
-  ) {
-    unsafe withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { place in
-      unsafe place.initializeElement(at: 0, to: value)
-      unsafe core.pointee.message = UnsafeMutableRawPointer(place.baseAddress)
-      transfer()
-    }
+  @inlinable @inline(never) func putLarge<Body>(body: __owned Body) {
+    let place = UnsafeMutablePointer<Body>.allocate(capacity: 1)
+    unsafe place.initialize(to: body)
+    unsafe core.pointee.body.0 = UInt(bitPattern: place)
   }
 
-  /// Takes the value that was handed over.
-  @inlinable @inline(__always) func receive<Value>(_: Value.Type) -> Value {
-    if Self.fits(Value.self) {
-      return unsafe slot.assumingMemoryBound(to: Value.self).move()
+  /// Takes the body that was kept.
+  @inlinable @inline(__always) func takeBody<Body>(_: Body.Type) -> Body {
+    if Self.fitsBody(Body.self) {
+      return unsafe bodyPlace.assumingMemoryBound(to: Body.self).move()
     }
-    guard let message = unsafe core.pointee.message else {
-      preconditionFailure("a coroutine without its message")
-    }
-    return unsafe message.assumingMemoryBound(to: Value.self).move()
+    return takeLargeBody()
   }
 
-  /// Gives the stack back.
-  ///
-  /// Nothing may use the cell afterwards.
-  ///
-  /// - Precondition: Ready or finished.
-  @usableFromInline func release() {
-    unsafe precondition(core.pointee.status == .ready || core.pointee.status == .finished)
-    let pool = unsafe core.pointee.pool
-    // SAFETY: the parts are those of the stack that `init` took; no context runs on it any more.
-    let stack = unsafe Stack(
-      limit: core.pointee.stackBase, mappedSize: core.pointee.mappedSize,
-      guardSize: core.pointee.guardSize, colour: core.pointee.colour)
-    unsafe core.deinitialize(count: 1)
-    pool.takeBack(stack)
+  @inlinable @inline(never) func takeLargeBody<Body>() -> Body {
+    // SAFETY: putLarge wrote it; taken once.
+    let place = unsafe UnsafeMutablePointer<Body>(bitPattern: core.pointee.body.0)
+      .unsafelyUnwrapped
+    defer { unsafe place.deallocate() }
+    return unsafe place.move()
   }
 }
 
-/// The first frame of every coroutine.
+/// The first frame of every coroutine, and of every later one on the same stack.
 ///
-/// Never returns, and holds no reference when it leaves for the last time: what is abandoned is
-/// never released.
-private func coroutineMain(_ argument: UnsafeMutableRawPointer?) {
+/// Holds no reference while it waits: an idle stack owns nothing.
+private func coroutineMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) {
   guard let argument = unsafe argument else { preconditionFailure("a coroutine without a core") }
-  // SAFETY: `argument` is the core that CoroutineCell.init passed.
+  // SAFETY: `argument` is the core that `lay` passed.
   let cell = unsafe CoroutineCell(
     core: argument.assumingMemoryBound(to: CoroutineCore.self))
-  runBody(cell)
-  cell.leave(as: .finished)
-  fatalError("a finished coroutine was resumed")
+  if unsafe cell.core.pointee.long.isAlways { cell.arriveTheLongWay() }
+  var word = first
+  while true { word = start(cell, word) }
 }
 
-@inline(never) private func runBody(_ cell: CoroutineCell) {
-  guard let start = unsafe cell.core.pointee.start.take() else {
-    preconditionFailure("a coroutine without a body")
-  }
-  unsafe start(cell.core)
+@inline(__always) private func start(_ cell: CoroutineCell, _ word: UInt) -> UInt {
+  // SAFETY: `keep` initialised it for this body; whoever runs it owns it.
+  let start = unsafe cell.startPlace.assumingMemoryBound(to: CoroutineCore.Start?.self).move()
+  guard let start else { preconditionFailure("a coroutine without a body") }
+  return start.run(cell, word)
 }

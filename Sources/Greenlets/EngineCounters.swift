@@ -1,11 +1,50 @@
-// Process-wide counts of what the engine could not clean up.
+// Counts of what lives and what went wrong, over all threads.
 
-import Synchronization
+public import Synchronization
 
-/// What went wrong so far, over all threads.
+/// What one thread has done with greenlets.
+///
+/// Written by that thread alone, read by all.
+@frozen @usableFromInline struct GreenletCounts: ~Copyable {
+  @usableFromInline let created = Atomic<Int>(0)
+  @usableFromInline let started = Atomic<Int>(0)
+  @usableFromInline let finished = Atomic<Int>(0)
+  @usableFromInline let droppedUnstarted = Atomic<Int>(0)
+  @usableFromInline let quarantined = Atomic<Int>(0)
+
+  @usableFromInline init() {}
+
+  @frozen @usableFromInline enum Kind { case created, started, finished, dropped, quarantined }
+
+  /// Adds one: a plain addition, since nobody else writes.
+  @inlinable @inline(__always) func note(_ kind: Kind) {
+    switch kind {
+    case .created: Self.increment(created)
+    case .started: Self.increment(started)
+    case .finished: Self.increment(finished)
+    case .dropped: Self.increment(droppedUnstarted)
+    case .quarantined: Self.increment(quarantined)
+    }
+  }
+
+  @inlinable @inline(__always) static func increment(_ count: borrowing Atomic<Int>) {
+    count.store(count.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+  }
+
+  /// Adds another thread's counts.
+  func add(_ other: borrowing GreenletCounts) {
+    created.add(other.created.load(ordering: .relaxed), ordering: .relaxed)
+    started.add(other.started.load(ordering: .relaxed), ordering: .relaxed)
+    finished.add(other.finished.load(ordering: .relaxed), ordering: .relaxed)
+    droppedUnstarted.add(other.droppedUnstarted.load(ordering: .relaxed), ordering: .relaxed)
+    quarantined.add(other.quarantined.load(ordering: .relaxed), ordering: .relaxed)
+  }
+}
+
+/// What lives and what went wrong so far, over all threads.
 public enum EngineCounters {
   /// How often a body is asked to end before its stack is given up.
-  public static let exitTriesMax = 10
+  @inlinable public static var exitTriesMax: Int { 10 }
 
   private static let quarantinedCount = Atomic<Int>(0)
 
@@ -18,9 +57,76 @@ public enum EngineCounters {
   /// nobody to throw them to.
   public static var unraisable: Int { unraisableCount.load(ordering: .relaxed) }
 
-  static func report(unraisable error: any Error) {
-    unraisableCount.add(1, ordering: .relaxed)
+  private static let swallowedCount = Atomic<Int>(0)
+
+  /// How often a body caught its exit and switched away.
+  public static var swallowedExits: Int { swallowedCount.load(ordering: .relaxed) }
+
+  /// Threads that have a main greenlet.
+  public static var mainGreenlets: Int { ThreadList.count }
+
+  private static let hook = Mutex<(@Sendable (any Error) -> Void)?>(nil)
+
+  /// Is called with each error that nobody can be thrown, on the thread where it came up.
+  ///
+  /// A line on standard error when nil.
+  public static var onUnraisable: (@Sendable (any Error) -> Void)? {
+    get { hook.withLock { $0 } }
+    set { hook.withLock { $0 = newValue } }
   }
 
-  static func countQuarantine() { quarantinedCount.add(1, ordering: .relaxed) }
+  @usableFromInline static func report(unraisable error: any Error) {
+    unraisableCount.add(1, ordering: .relaxed)
+    if let hook = onUnraisable {
+      hook(error)
+    } else {
+      StandardError.write("greenlets: nobody was left to take this error: \(error)\n")
+    }
+  }
+
+  @usableFromInline static func countQuarantine() { quarantinedCount.add(1, ordering: .relaxed) }
+  static func countSwallowedExit() { swallowedCount.add(1, ordering: .relaxed) }
+}
+
+/// How many greenlets are in which state, over all threads.
+///
+/// Threads go on meanwhile, so the numbers are those of moments close to each other.
+public struct GreenletCensus: Hashable, Sendable {
+  public let unstarted: Int
+
+  /// Running and suspended, main greenlets included.
+  public let active: Int
+
+  /// One for each thread that uses greenlets.
+  public let running: Int
+  public let suspended: Int
+
+  /// Died so far.
+  public let finished: Int
+  public let quarantined: Int
+
+  /// Created so far, main greenlets included.
+  public let created: Int
+
+  /// The numbers of now.
+  public static var now: GreenletCensus {
+    let sum = GreenletCounts()
+    sum.add(ThreadList.ended)
+    var running = 0
+    unsafe ThreadList.visit { hub in
+      unsafe sum.add(hub.pointee.counts)
+      running += 1
+    }
+    let (created, started) = (
+      sum.created.load(ordering: .relaxed), sum.started.load(ordering: .relaxed)
+    )
+    let (finished, quarantined) = (
+      sum.finished.load(ordering: .relaxed), sum.quarantined.load(ordering: .relaxed)
+    )
+    let active = started - finished - quarantined
+    return GreenletCensus(
+      unstarted: created - started - sum.droppedUnstarted.load(ordering: .relaxed), active: active,
+      running: running, suspended: active - running, finished: finished, quarantined: quarantined,
+      created: created)
+  }
 }

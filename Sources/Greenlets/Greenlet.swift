@@ -7,6 +7,7 @@ public import Stacks
 /// A greenlet has a stack of its own and runs only when it is switched to. Every thread has a main
 /// greenlet, which is its ordinary stack; a new greenlet's parent is the one that made it.
 ///
+///     let main = Greenlet.current
 ///     let echo = Greenlet { (first: Int) throws -> String in
 ///       let second: Int = try main.switch("got \(first)")
 ///       return "then \(second)"
@@ -21,12 +22,29 @@ public import Stacks
 /// When a body returns, its value goes to the parent, or to the nearest ancestor that is not dead;
 /// what it throws is thrown there, except a ``GreenletExit``, which is delivered as a value. Letting
 /// go of the last handle of a suspended greenlet throws ``GreenletExit`` into it.
-@safe public final class Greenlet {
+///
+/// ## Threads
+///
+/// A greenlet runs on the thread of the main greenlet at the root of its parents, and stays there
+/// from its first switch on. Handles are not `Sendable`. A handle that got to another thread all the
+/// same may be let go of there, compared, and asked for its name; a switch or throw is refused.
+///
+/// ## Subclasses
+///
+/// A subclass may carry state, and a body in ``body``. A body that was given to `init` or to
+/// ``setBody(_:)`` goes before that. When the last handle goes, the subclass's state goes first: what
+/// still runs then sees a plain handle in ``current``.
+@safe open class Greenlet {
   // Invariant: valid as long as this handle lives; see GreenletCore.
-  @usableFromInline let core: UnsafeMutablePointer<GreenletCore>
+  @usableFromInline final let core: UnsafeMutablePointer<GreenletCore>
 
   /// Where a greenlet is in its life.
-  @frozen public enum State: UInt8, Sendable { case unstarted, running, suspended, dead }
+  public enum State: UInt8, Sendable {
+    case unstarted, running, suspended, dead
+
+    /// Its thread has ended before it did.
+    case orphaned
+  }
 
   /// Makes a greenlet that has not started.
   ///
@@ -34,151 +52,223 @@ public import Stacks
   ///
   /// - Parameters:
   ///   - name: For messages; need not be unique.
-  ///   - parent: Gets the result; the current greenlet when nil. Of the same thread.
+  ///   - parent: Gets the result; the current greenlet when nil. One of another thread makes this
+  ///     greenlet run there.
   ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
+  ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
+  ///   - floatEnvironment: Whether it has floating-point control words of its own.
   ///   - body: Called at the first switch, with the message.
-  public init<Input, Output>(
-    _ name: String = "greenlet", parent: Greenlet? = nil, stacks: StackPool? = nil,
+  /// - Complexity: O(1); the handle is the one allocation.
+  @inlinable public init<Input, Output>(
+    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
+    locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
     _ body: @escaping (Input) throws -> Output
   ) {
-    let hub = unsafe GreenletHub.ofThisThread()
-    unsafe precondition(
-      parent == nil || parent?.core.pointee.hub == hub, "the parent belongs to another thread")
-    unsafe core = .allocate(capacity: 1)
-    unsafe core.initialize(to: GreenletCore(state: .unstarted, hub: hub, name: name))
-    unsafe core.pointee.handle = self
-    unsafe core.pointee.parent = parent ?? Greenlet.current
-    unsafe core.pointee.stacks = stacks
-    unsafe core.pointee.start = {
-      do {
-        let input: Input = try unsafe hub.pointee.receive()
-        unsafe hub.pointee.leave(result: try body(input))
-      } catch let exit as GreenletExit {
-        unsafe hub.pointee.leave(result: exit)
-      } catch {
-        unsafe hub.pointee.failure = error
-      }
+    let cell = GreenletCell.make(name: name, parent: parent)
+    unsafe core = cell.core
+    unsafe cell.core.pointee.handle = Unmanaged.passUnretained(self).toOpaque()
+    cell.keep(body: body)
+    if stacks != nil || locals != .empty || floatEnvironment != .shared {
+      cell.configure(stacks, locals, floatEnvironment)
     }
   }
 
   /// Makes a greenlet whose body takes no message.
-  public convenience init<Output>(
-    _ name: String = "greenlet", parent: Greenlet? = nil, stacks: StackPool? = nil,
+  @inlinable public convenience init<Output>(
+    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
+    locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
     _ body: @escaping () throws -> Output
   ) {
-    self.init(name, parent: parent, stacks: stacks) { (_: Void) in try body() }
+    self.init(
+      name, parent: parent, stacks: stacks, locals: locals, floatEnvironment: floatEnvironment
+    ) { (_: Void) in try body() }
   }
 
-  /// A new handle of a core: the thread's main greenlet, or one whose handle was let go.
-  init(core: UnsafeMutablePointer<GreenletCore>) {
-    unsafe self.core = core
-    unsafe core.pointee.handle = self
+  /// Makes a greenlet without a body: ``setBody(_:)`` or a subclass's ``body`` brings it.
+  public init(
+    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
+    locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared
+  ) {
+    let cell = GreenletCell.make(name: name, parent: parent)
+    unsafe core = cell.core
+    unsafe cell.core.pointee.handle = Unmanaged.passUnretained(self).toOpaque()
+    cell.configure(stacks, locals, floatEnvironment)
   }
 
+  /// A new handle of a core: a main greenlet, or one whose handle was let go.
+  init(adopting cell: GreenletCell) {
+    unsafe core = cell.core
+    unsafe cell.core.pointee.handle = Unmanaged.passUnretained(self).toOpaque()
+  }
+
+  /// What to run when the greenlet was given no body: asked at its first switch.
+  ///
+  /// It may switch, reparent, even start this greenlet; then the switch goes on with what is.
+  open var body: GreenletBody? { nil }
+
+  deinit {
+    unsafe GreenletCell(core: core).handleGone(Unmanaged.passUnretained(self).toOpaque())
+  }
+}
+
+extension Greenlet {
   /// The greenlet that runs on this thread.
   public static var current: Greenlet {
-    let core = unsafe GreenletHub.ofThisThread().pointee.current
-    return unsafe core.pointee.handle ?? Greenlet(core: core)
+    let hub = unsafe GreenletHub.ofThisThread()
+    unsafe GreenletHub.checkpoint(hub)
+    return unsafe hub.pointee.currentHandle()
   }
 
   /// The greenlet that is this thread's ordinary stack.
   public static var main: Greenlet {
-    guard let main = unsafe GreenletHub.ofThisThread().pointee.main else {
+    guard let main = unsafe GreenletHub.ofThisThread().pointee.mainHandle else {
       preconditionFailure("a thread without its main greenlet")
     }
     return main
   }
 
-  public var name: String { unsafe core.pointee.name }
-  public var state: State { unsafe core.pointee.state }
+  /// Ends greenlets that other threads let go of, as any switch does.
+  public static func drain() { unsafe GreenletHub.checkpoint(GreenletHub.ofThisThread()) }
+
+  final var cell: GreenletCell { unsafe GreenletCell(core: core) }
+
+  /// A number that no other greenlet of the process has or had.
+  public final var id: UInt64 { unsafe core.pointee.id }
+
+  /// For messages; need not be unique.
+  public final var name: String {
+    get { unsafe core.pointee.name }
+    set { unsafe core.pointee.name = newValue }
+  }
+
+  /// Where the greenlet is in its life.
+  ///
+  /// - Complexity: O(1); O(ancestors) for an unstarted one.
+  public final var state: State {
+    switch unsafe core.pointee.phase {
+    case .unstarted: unsafe cell.root.core.pointee.hub == nil ? .orphaned : .unstarted
+    case .dead, .dropping, .free: .dead
+    case .quarantined: .orphaned
+    case .active:
+      if let hub = unsafe core.pointee.hub {
+        unsafe hub.pointee.current == core ? .running : .suspended
+      } else {
+        .orphaned
+      }
+    }
+  }
+
+  /// Whether it will never run again.
+  public final var isDead: Bool { state == .dead || state == .orphaned }
+
+  /// Whether it has started and is not dead.
+  public final var isActive: Bool { state == .running || state == .suspended }
 
   /// Who gets the result.
   ///
-  /// Nil for main alone.
-  public var parent: Greenlet? { unsafe core.pointee.parent }
+  /// Nil for main alone. A dead greenlet keeps its parent.
+  public final var parent: Greenlet? { unsafe core.pointee.parent }
 
   /// Chooses another parent; it takes effect when the greenlet dies.
   ///
+  /// An unstarted greenlet may be given a parent of another thread, and runs there.
+  ///
   /// - Throws: ``GreenletError/cyclicParent(greenlet:parent:)``,
-  ///   ``GreenletError/mainHasNoParent`` or ``GreenletError/wrongThread(greenlet:current:)``.
+  ///   ``GreenletError/mainHasNoParent``, ``GreenletError/parentOnOtherThread(greenlet:parent:)``
+  ///   for one that has started, or ``GreenletError/parentOrphaned(greenlet:parent:)``.
   /// - Complexity: O(ancestors of the new parent).
-  public func reparent(to parent: Greenlet) throws(GreenletError) {
-    guard unsafe core.pointee.parent != nil else { throw .mainHasNoParent }
-    guard unsafe parent.core.pointee.hub == core.pointee.hub else {
-      throw .wrongThread(greenlet: parent.name, current: name)
-    }
-    var ancestor: Greenlet? = parent
+  public final func reparent(to parent: Greenlet) throws(GreenletError) {
+    guard unsafe !core.pointee.isMain else { throw .mainHasNoParent }
+    var ancestor: GreenletCell? = parent.cell
     while let one = ancestor {
-      if one === self { throw .cyclicParent(greenlet: name, parent: parent.name) }
+      if one == cell { throw .cyclicParent(greenlet: name, parent: parent.name) }
       ancestor = one.parent
     }
+    guard let home = unsafe parent.cell.root.core.pointee.hub else {
+      throw .parentOrphaned(greenlet: name, parent: parent.name)
+    }
+    if let hub = unsafe core.pointee.hub, unsafe core.pointee.phase == .active, unsafe hub != home {
+      throw .parentOnOtherThread(greenlet: name, parent: parent.name)
+    }
+    let old = unsafe core.pointee.parent
     unsafe core.pointee.parent = parent
+    // The old one goes now that the new one is in place: that may end it.
+    withExtendedLifetime(old) {}
   }
 
-  deinit {
-    unsafe GreenletHub.handleGone(core)
+  /// Gives an unstarted greenlet another body.
+  ///
+  /// - Throws: ``GreenletError/alreadyStarted(greenlet:)`` or ``GreenletError/mainHasNoBody``.
+  public final func setBody<Input, Output>(
+    _ body: @escaping (Input) throws -> Output
+  ) throws(GreenletError) {
+    try removeBody()
+    cell.keep(body: body)
   }
-}
 
-extension Greenlet {
-  /// Continues this greenlet with a message, until somebody switches back here.
+  /// Takes an unstarted greenlet's body away: it cannot start until it gets another one.
   ///
-  /// A dead greenlet stands for its nearest living ancestor.
+  /// - Throws: ``GreenletError/alreadyStarted(greenlet:)`` or ``GreenletError/mainHasNoBody``.
+  public final func removeBody() throws(GreenletError) {
+    guard unsafe !core.pointee.isMain else { throw .mainHasNoBody }
+    guard unsafe core.pointee.phase == .unstarted else { throw .alreadyStarted(greenlet: name) }
+    cell.dropBody()
+  }
+
+  /// Ends this greenlet: throws ``GreenletExit`` into it until it is dead.
   ///
-  /// - Returns: What was sent back.
-  /// - Throws: What was thrown into the caller; ``GreenletError`` for a refusal or a mismatch.
-  @inlinable @inline(__always) public func `switch`<Message, Reply>(
-    _ message: __owned Message
-  ) throws -> Reply {
+  /// The caller gets control back, whoever the parent is. An unstarted greenlet dies unrun; a dead
+  /// one stays as it is. Killing the current greenlet throws the exit right here.
+  ///
+  /// - Parameter tries: How often a body that swallows the exit and switches away is asked again.
+  /// - Throws: What the greenlet died of, unless that is the exit;
+  ///   ``GreenletError/exitSwallowed(greenlet:)`` when it would not die: it can be used and killed
+  ///   again.
+  public final func kill(tries: Int = EngineCounters.exitTriesMax) throws {
+    precondition(tries > 0, "a kill without a try")
     let hub = unsafe GreenletHub.ofThisThread()
-    let target = try unsafe GreenletHub.target(core, from: hub)
-    return try unsafe withUnsafeTemporaryAllocation(of: Message.self, capacity: 1) { place in
-      unsafe place.initializeElement(at: 0, to: message)
-      unsafe hub.pointee.message = UnsafeMutableRawPointer(place.baseAddress)
-      unsafe hub.pointee.messageType = Message.self
-      unsafe GreenletHub.transfer(hub, to: target)
-      return try unsafe hub.pointee.receive()
+    unsafe GreenletHub.checkpoint(hub)
+    switch unsafe core.pointee.phase {
+    case .dead, .dropping, .free: return
+    case .unstarted:
+      unsafe core.pointee.phase = .dead
+      unsafe hub.pointee.counts.note(.dropped)
+      cell.dropBody()
+    case .active, .quarantined:
+      try unsafe cell.checkThread(hub)
+      if unsafe hub.pointee.current == core { throw GreenletExit() }
+      if unsafe core.pointee.isMain {
+        return try `throw`(GreenletExit())
+      }
+      try unsafe GreenletHub.end(cell, on: hub, tries: tries, whileUnheld: false)
     }
   }
+}
 
-  /// Continues this greenlet without a message.
-  @inlinable public func `switch`<Reply>() throws -> Reply { try `switch`(()) }
+extension Greenlet: Hashable {
+  public static func == (left: Greenlet, right: Greenlet) -> Bool { left === right }
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
 
-  /// Continues this greenlet with a message, and discards what is sent back.
-  @inlinable public func `switch`<Message>(_ message: __owned Message) throws {
-    let _: Discarded = try `switch`(message)
-  }
-
-  /// Continues this greenlet without a message, and discards what is sent back.
-  @inlinable public func `switch`() throws {
-    let _: Discarded = try `switch`(())
-  }
-
-  /// Continues this greenlet by throwing an error from its pending switch.
-  ///
-  /// An unstarted greenlet dies without running, and the error goes to its parent.
-  ///
-  /// - Returns: What was sent back.
-  /// - Throws: As `switch` does.
-  public func `throw`<Reply>(_ error: any Error = GreenletExit()) throws -> Reply {
-    let hub = unsafe GreenletHub.ofThisThread()
-    guard unsafe core.pointee.hub == hub else { throw unsafe wrongThread(hub) }
-    let target = unsafe GreenletHub.deliver(error, to: core, on: hub)
-    unsafe GreenletHub.transfer(hub, to: target)
-    return try unsafe hub.pointee.receive()
-  }
-
-  /// Throws an error into this greenlet, and discards what is sent back.
-  public func `throw`(_ error: any Error = GreenletExit()) throws {
-    let _: Discarded = try `throw`(error)
-  }
-
-  func wrongThread(_ hub: UnsafeMutablePointer<GreenletHub>) -> GreenletError {
-    .wrongThread(greenlet: name, current: unsafe hub.pointee.current.pointee.name)
+extension Greenlet: CustomStringConvertible {
+  /// `Greenlet "name" (number 7, suspended)`.
+  public var description: String {
+    let kind = unsafe core.pointee.isMain ? ", main" : ""
+    return "\(type(of: self)) \"\(name)\" (number \(id), \(state)\(kind))"
   }
 }
 
-/// The reply type of a switch whose result is not used: takes anything, keeps nothing.
-@frozen @usableFromInline struct Discarded {
-  @inlinable init() {}
+/// A body that says nothing of its types: what a subclass's ``Greenlet/body`` returns.
+public struct GreenletBody {
+  let keep: (GreenletCell) -> Void
+
+  /// Wraps a body.
+  public init<Input, Output>(_ body: @escaping (Input) throws -> Output) {
+    keep = { $0.keep(body: body) }
+  }
+
+  /// Wraps a body that takes no message.
+  public init<Output>(_ body: @escaping () throws -> Output) {
+    self.init { (_: Void) in try body() }
+  }
 }

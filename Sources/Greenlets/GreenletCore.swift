@@ -1,65 +1,203 @@
-// What the engine owns of a greenlet, and the thread's hub: raw memory behind the handles.
+// What the engine owns of a greenlet: raw memory behind the handles.
 
+import CSanitizers
 public import CSwitch
-import Stacks
+public import Stacks
 
 /// The engine's side of a greenlet.
 ///
-/// Invariant: one thread makes it, switches to it and frees it. `handle` is the one live handle, or
-/// nil; a core without handle is freed as soon as it does not run and is not suspended.
+///     unstarted --first switch--> active --the body is over--> dead
+///
+/// Invariant: an active core is touched by its own thread alone. `handle` is the one live handle, or
+/// nil; a core without a handle is freed as soon as it is not active.
 @safe @usableFromInline struct GreenletCore {
+  @frozen @usableFromInline enum Phase: UInt8 {
+    /// Memory that waits to be a greenlet again.
+    case free
+    case unstarted, active, dead
+
+    /// Unstarted, and its body is being let go of unrun.
+    case dropping
+
+    /// It refused to end; its stack is left alone for good.
+    case quarantined
+  }
+
+  /// Saved while it does not run.
+  ///
+  /// It comes first: a switch counts on it.
   @usableFromInline var context = unsafe gb_context()
-  @usableFromInline var accesses: UnsafeMutableRawPointer?
-  @usableFromInline var state: Greenlet.State
-  @usableFromInline let hub: UnsafeMutablePointer<GreenletHub>
+
+  /// The hub, while a switch to this greenlet has nothing to look at but the contexts.
+  @usableFromInline var usualHub: UnsafeMutablePointer<GreenletHub>?
+
+  /// The thread's hub, from the first switch to the thread's end.
+  @usableFromInline var hub: UnsafeMutablePointer<GreenletHub>?
+
+  /// The live handle, unowned; see GreenletHandles.swift for who may touch it.
+  @usableFromInline var handle: UnsafeMutableRawPointer?
+  @usableFromInline var phase: Phase
+  var isMain = false
+  @usableFromInline var isUnusual = false
+
+  /// Whether it has a pool or control words of its own.
+  @usableFromInline var asksForMore = false
 
   /// Strong: a child keeps its parent.
   ///
-  /// Nil for main alone.
-  var parent: Greenlet?
-  weak var handle: Greenlet?
-  var name: String
+  /// Nil for a main greenlet alone.
+  @usableFromInline var parent: Greenlet? {
+    didSet { unsafe parentCore = parent?.core }
+  }
 
-  /// Takes the first message and runs the body; its result is left in the hub.
-  var start: (() -> Void)?
+  /// The parent's core: to look at it costs no reference count.
+  @usableFromInline var parentCore: UnsafeMutablePointer<GreenletCore>?
+
+  /// The stack, from the first switch to death.
+  @usableFromInline var head: UnsafeMutablePointer<StackHead>?
+
+  /// Runs the body.
+  ///
+  /// Uninitialised from the moment it runs: the bits stay, for `startBits`.
+  @usableFromInline var start: Start?
+  @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
+  @usableFromInline var hasBody = false
+
+  /// Neighbours in the hub's list.
+  @usableFromInline var next: UnsafeMutablePointer<GreenletCore>?
+  @usableFromInline var previous: UnsafeMutablePointer<GreenletCore>?
+  var id: UInt64 = 0
+
+  /// Whether any of the three that follow is set.
+  @usableFromInline var hasSettings = false
+  var givenName: String?
   var stacks: StackPool?
+  var locals: LocalValues?
 
-  // The stack, in parts, from the first switch to the reaping.
-  var stack: StackParts?
+  /// The head of its open accesses, while it does not run.
+  var accesses: UnsafeMutableRawPointer?
 
-  @safe struct StackParts {
-    let base: UnsafeMutableRawPointer
-    let mappedSize: ByteCount
-    let guardSize: ByteCount
-    let colour: Int
-    let pool: StackPoolReference
+  /// What only unusual greenlets need.
+  var rare: UnsafeMutablePointer<RareParts>?
+
+  /// A function in a structure: as itself it would be wrapped for generic memory.
+  @frozen @usableFromInline struct Start {
+    @usableFromInline let run: (GreenletCell, UInt) -> GreenletArrival
+    @inlinable init(run: @escaping (GreenletCell, UInt) -> GreenletArrival) { self.run = run }
+  }
+
+  /// What a sanitizer, own control words or a runtime without the word of accesses need.
+  @unsafe struct RareParts {
+    var fiber = unsafe gb_fiber()
+    var accesses = gb_access_state()
+    var float: gb_float_environment?
+  }
+
+  init(phase: Phase) { self.phase = phase }
+
+  var name: String {
+    get { givenName ?? "greenlet" }
+    set {
+      givenName = newValue
+      hasSettings = true
+    }
   }
 }
 
-/// What a thread knows about its greenlets.
-@safe @usableFromInline struct GreenletHub {
-  @usableFromInline var current: UnsafeMutablePointer<GreenletCore>
+/// Who was continued, and the word that came with it.
+@frozen @usableFromInline struct GreenletArrival {
+  @usableFromInline let cell: GreenletCell
+  @usableFromInline let word: UInt
 
-  /// The message under way, and its type; nil while an error is.
-  @usableFromInline var message: UnsafeMutableRawPointer?
-  @usableFromInline var messageType: Any.Type = Void.self
-  @usableFromInline var failure: (any Error)?
+  @inlinable @inline(__always) init(cell: GreenletCell, word: UInt) {
+    self.cell = cell
+    self.word = word
+  }
+}
 
-  /// Whether the last switch left something to clean up: a dead greenlet, or memory of a message.
-  @usableFromInline var hasRemains = false
+/// A pointer to a core.
+@safe @frozen @usableFromInline struct GreenletCell: Equatable {
+  // Invariant: points at a core that is not freed.
+  @usableFromInline let core: UnsafeMutablePointer<GreenletCore>
 
-  /// The greenlet that died in the last switch: its stack can go now that nobody runs on it.
-  @usableFromInline var departed: UnsafeMutablePointer<GreenletCore>?
+  @inlinable @inline(__always) init(core: UnsafeMutablePointer<GreenletCore>) {
+    unsafe self.core = core
+  }
 
-  /// The result of a departed body, freed by the receiver.
-  @usableFromInline var heapMessage: UnsafeMutableRawPointer?
-  @usableFromInline let accesses: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  @inlinable @inline(__always) static func == (left: GreenletCell, right: GreenletCell) -> Bool {
+    unsafe left.core == right.core
+  }
 
-  /// The last greenlet that was reaped and freed; compared, never followed.
-  var lastReaped: UnsafeMutablePointer<GreenletCore>?
+  @inlinable @inline(__always) var context: UnsafeMutablePointer<gb_context> {
+    // SAFETY: the first field of a core.
+    unsafe UnsafeMutableRawPointer(core).assumingMemoryBound(to: gb_context.self)
+  }
 
-  /// Handles of greenlets that were let go while they ran.
-  var adopted: [Greenlet] = []
-  var main: Greenlet?
-  var stacks: StackPool?
+  @inlinable @inline(__always) var parent: GreenletCell? {
+    guard let parent = unsafe core.pointee.parentCore else { return nil }
+    return unsafe GreenletCell(core: parent)
+  }
+
+  // MARK: - The body
+
+  @inlinable @inline(__always) var startPlace: UnsafeMutableRawPointer {
+    // SAFETY: the offset of the field in this frozen structure.
+    unsafe UnsafeMutableRawPointer(core)
+      + MemoryLayout<GreenletCore>.offset(of: \.start).unsafelyUnwrapped
+  }
+
+  @inlinable @inline(__always) var bodyPlace: UnsafeMutableRawPointer {
+    // SAFETY: the offset of the field in this frozen structure.
+    unsafe UnsafeMutableRawPointer(core)
+      + MemoryLayout<GreenletCore>.offset(of: \.body).unsafelyUnwrapped
+  }
+
+  /// The function and the captures of what was kept, as bits.
+  @inlinable @inline(__always) var startBits: (UInt, UInt) {
+    unsafe startPlace.load(as: (UInt, UInt).self)
+  }
+
+  /// Keeps a body until it starts.
+  @inlinable @inline(__always) func keep<Input, Output>(
+    body: @escaping (Input) throws -> Output
+  ) {
+    unsafe bodyPlace.initializeMemory(
+      as: GreenletClosure<Input, Output>.self, to: GreenletClosure(body))
+    // SAFETY: the place is uninitialised while there is no body. The function captures nothing.
+    unsafe startPlace.initializeMemory(
+      as: GreenletCore.Start?.self,
+      to: GreenletCore.Start { cell, word in
+        cell.runAll(GreenletClosure<Input, Output>.self, word)
+      })
+    unsafe core.pointee.hasBody = true
+  }
+
+  /// Lets go of a body that will not run.
+  ///
+  /// The captures go here, and what they are may switch.
+  func dropBody() {
+    guard unsafe core.pointee.hasBody else { return }
+    unsafe core.pointee.hasBody = false
+    let phase = unsafe core.pointee.phase
+    unsafe core.pointee.phase = .dropping
+    defer { unsafe core.pointee.phase = phase }
+    _ = takeStart().run(self, 0)
+  }
+
+  /// What runs the body; whoever takes it owns it.
+  @inline(__always) func takeStart() -> GreenletCore.Start {
+    // SAFETY: `keep` initialised it, and the caller knows that there is a body.
+    let start = unsafe startPlace.assumingMemoryBound(to: GreenletCore.Start?.self).move()
+    guard let start else { preconditionFailure("a greenlet without a body") }
+    return start
+  }
+}
+
+/// A body, in a structure that fits the core: as a function it would be wrapped.
+@frozen @usableFromInline struct GreenletClosure<Input, Output> {
+  @usableFromInline let body: (Input) throws -> Output
+
+  @inlinable @inline(__always) init(_ body: @escaping (Input) throws -> Output) {
+    self.body = body
+  }
 }

@@ -1,98 +1,128 @@
-// What happens when the last handle of a greenlet goes.
+// How a greenlet is made to end: by a kill, by its last handle, by another thread, with its thread.
 
 import CSwitch
+import Synchronization
 
 extension GreenletHub {
-  /// Leaves a dead greenlet for good.
-  static func depart(
-    _ core: UnsafeMutablePointer<GreenletCore>, to heir: UnsafeMutablePointer<GreenletCore>
-  ) {
-    let hub = unsafe core.pointee.hub
-    unsafe hub.pointee.accesses.pointee = heir.pointee.accesses
-    unsafe heir.pointee.state = .running
-    unsafe hub.pointee.current = heir
-    // SAFETY: the heir is saved in its context, and this is its first use since.
-    _ = unsafe gb_switch(
-      UnsafeMutableRawPointer(core).assumingMemoryBound(to: gb_context.self),
-      UnsafeMutableRawPointer(heir).assumingMemoryBound(to: gb_context.self))
-  }
-
-  /// Frees a greenlet whose handle was let go, ending it first when it is suspended.
-  static func handleGone(_ core: UnsafeMutablePointer<GreenletCore>) {
-    let hub = unsafe core.pointee.hub
-    guard unsafe hub == ofThisThread() else {
-      // Frames can be ended on their own thread only, so they are left alone for good.
-      if unsafe core.pointee.state == .suspended { EngineCounters.countQuarantine() }
-      return
-    }
-    switch unsafe core.pointee.state {
-    case .unstarted, .dead:
-      // A dead one that has not been reaped yet is freed by the reaping.
-      if unsafe hub.pointee.departed != core { unsafe freeIfUnheld(core) }
-    case .running:
-      // Its frames live: a new handle keeps the core until it dies.
-      unsafe hub.pointee.adopted.append(Greenlet(core: core))
-    case .suspended:
-      unsafe kill(core, on: hub)
+  /// Ends a suspended greenlet that nobody holds, and frees it, unless somebody holds it again.
+  static func reap(_ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>) {
+    unsafe hub.pointee.note(.reap, of: cell)
+    do {
+      try unsafe end(cell, on: hub, tries: EngineCounters.exitTriesMax, whileUnheld: true)
+    } catch let error as GreenletError {
+      guard case .exitSwallowed = error else { return EngineCounters.report(unraisable: error) }
+      unsafe cell.quarantine(on: hub)
+    } catch {
+      EngineCounters.report(unraisable: error)
     }
   }
 
-  /// What a death has left in the hub, on its way to the heir.
-  @safe private struct Aside {
-    let message: UnsafeMutableRawPointer?
-    let messageType: Any.Type
-    let failure: (any Error)?
-    let hasRemains: Bool
-    let departed: UnsafeMutablePointer<GreenletCore>?
-    let heapMessage: UnsafeMutableRawPointer?
-  }
-
-  private mutating func putAside() -> Aside {
+  /// Throws a ``GreenletExit`` into a suspended greenlet until it is dead.
+  ///
+  /// Whoever ends it gets control back, whoever its parent is: it takes the parent's place
+  /// meanwhile.
+  ///
+  /// - Throws: What the greenlet died of, unless that is a ``GreenletExit``;
+  ///   ``GreenletError/exitSwallowed(greenlet:)`` when it would not die.
+  static func end(
+    _ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>, tries: Int,
+    whileUnheld: Bool
+  ) throws {
+    let parent = unsafe cell.core.pointee.parent
+    let killer = unsafe hub.pointee.currentHandle()
+    // A large message may lie in a frame that died, so what is on its way is put aside.
+    let aside = unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure)
+    let departed = unsafe hub.pointee.departed
+    unsafe (hub.pointee.pending, hub.pointee.failure, hub.pointee.departed) = ([], nil, nil)
     defer {
-      unsafe (message, heapMessage, departed) = (nil, nil, nil)
-      (failure, hasRemains) = (nil, false)
+      unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure) = aside
+      unsafe hub.pointee.departed = departed
     }
-    return unsafe Aside(
-      message: message, messageType: messageType, failure: failure, hasRemains: hasRemains,
-      departed: departed, heapMessage: heapMessage)
-  }
-
-  private mutating func restore(_ aside: Aside) {
-    unsafe (message, heapMessage, departed) = (aside.message, aside.heapMessage, aside.departed)
-    messageType = aside.messageType
-    (failure, hasRemains) = (aside.failure, aside.hasRemains)
-  }
-
-  /// Throws an exit into a suspended greenlet until it is dead, or somebody holds it again.
-  private static func kill(
-    _ core: UnsafeMutablePointer<GreenletCore>, on hub: UnsafeMutablePointer<GreenletHub>
-  ) {
-    // The one who let go gets control back, whoever the parent is.
-    let parent = unsafe core.pointee.parent
-    let killer = Greenlet.current
-    // A kill may come in the middle of a death, when the last captures of a body go: what that one
-    // has left in the hub is put aside, and so is what state the killer is in.
-    let state = unsafe killer.core.pointee.state
-    let aside = unsafe hub.pointee.putAside()
-    defer {
-      unsafe hub.pointee.restore(aside)
-      unsafe killer.core.pointee.state = state
-    }
-    for _ in 0..<EngineCounters.exitTriesMax {
-      unsafe core.pointee.parent = killer
-      unsafe hub.pointee.lastReaped = nil
+    let id = unsafe cell.core.pointee.id
+    for _ in 0..<tries {
+      unsafe cell.core.pointee.parent = killer
       unsafe hub.pointee.failure = GreenletExit()
-      unsafe transfer(hub, to: core)
+      unsafe hub.pointee.pending.insert(.failure)
+      let word = unsafe transfer(hub, to: cell, 0, as: .throw)
+      var failure: (any Error)?
+      do { let _: Discarded = try unsafe hub.pointee.receive(word) } catch { failure = error }
+      // A core that died unheld is freed, and may be another greenlet by now.
+      let isGone = unsafe cell.core.pointee.id != id || cell.core.pointee.phase != .active
+      if unsafe cell.core.pointee.id == id { cell.restore(parent: parent) }
+      if let failure { throw failure }
+      if isGone || (whileUnheld && cell.isHeld) { return }
+      EngineCounters.countSwallowedExit()
+    }
+    throw GreenletError.exitSwallowed(greenlet: unsafe cell.core.pointee.name)
+  }
+
+  /// Ends the greenlets that other threads let go of.
+  static func drainInbox(_ hub: UnsafeMutablePointer<GreenletHub>) {
+    // Moved out first: what ends may let go of more, and come back here.
+    let addresses = unsafe hub.pointee.inbox.withLock { list in
+      unsafe hub.pointee.stopWatching(for: Watch.inbox)
+      defer { list = [] }
+      return list
+    }
+    for address in addresses {
+      guard let core = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: address) else {
+        continue
+      }
+      let cell = unsafe GreenletCell(core: core)
+      if !cell.isHeld { cell.letGo() }
+    }
+  }
+
+  /// Ends all greenlets of a thread that ends, in that thread: a stack is never thrown away.
+  static func endAll(_ hub: UnsafeMutablePointer<GreenletHub>) {
+    unsafe drainInbox(hub)
+    while let cell = unsafe hub.pointee.nextSuspended() {
       do {
-        let _: Discarded = try unsafe hub.pointee.receive()
+        try unsafe end(
+          cell, on: hub, tries: EngineCounters.exitTriesMax, whileUnheld: false)
+      } catch let error as GreenletError {
+        guard case .exitSwallowed = error else {
+          EngineCounters.report(unraisable: error)
+          continue
+        }
+        unsafe cell.quarantine(on: hub)
       } catch {
         EngineCounters.report(unraisable: error)
       }
-      // A core that died was freed by the reaping unless it is held.
-      if unsafe hub.pointee.lastReaped == core { return }
-      unsafe core.pointee.parent = parent
-      if unsafe core.pointee.handle != nil { return }
     }
+  }
+
+  /// A greenlet of this thread that has frames and does not run.
+  func nextSuspended() -> GreenletCell? {
+    var one = unsafe started
+    while let core = unsafe one {
+      if unsafe core.pointee.phase == .active && core != current && core != main {
+        return unsafe GreenletCell(core: core)
+      }
+      unsafe one = core.pointee.next
+    }
+    return nil
+  }
+}
+
+extension GreenletCell {
+  /// Puts the parent back after a kill, unless the greenlet made that one its own descendant.
+  func restore(parent: Greenlet?) {
+    var ancestor = parent?.cell
+    while let one = ancestor {
+      if one == self { return }
+      ancestor = one.parent
+    }
+    unsafe core.pointee.parent = parent
+  }
+
+  /// Gives a greenlet up that would not end: its stack is left alone for good.
+  func quarantine(on hub: UnsafeMutablePointer<GreenletHub>) {
+    unsafe core.pointee.phase = .quarantined
+    unsafe core.pointee.usualHub = nil
+    unsafe hub.pointee.counts.note(.quarantined)
     EngineCounters.countQuarantine()
+    EngineCounters.report(
+      unraisable: GreenletError.exitSwallowed(greenlet: unsafe core.pointee.name))
   }
 }

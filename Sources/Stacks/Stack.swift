@@ -4,8 +4,8 @@
 ///
 /// Layout, lowest address first:
 ///
-///     limit          lowest                        top      limit + mappedSize
-///     |    guard     |        usable bytes         | colour |
+///     limit          lowest                 top    limit + mappedSize
+///     |    guard     |     usable bytes     | head | colour |
 ///
 /// Frames grow downwards, from `top` towards the guard. Equal stacks lie at equal distances, so
 /// their hot top lines would share few cache sets; the colour moves the tops of neighbours apart.
@@ -13,50 +13,107 @@
 /// A `Stack` is noncopyable: a context that runs on it consumes it, so two contexts on one stack do
 /// not compile. It does not free itself: the ``StackPool`` that lent it takes it back.
 @safe @frozen public struct Stack: ~Copyable, @unchecked Sendable {
-  // SAFETY (@unchecked Sendable): the pointers are the identity of memory that this value alone
+  // SAFETY (@unchecked Sendable): the pointer is the identity of memory that this value alone
   // owns; moving the value to another thread moves the ownership with it.
 
-  /// The lowest byte: the first of the guard.
-  @usableFromInline let limit: UnsafeMutableRawPointer
+  // Invariant: points at the head that `init` wrote, inside memory that this value owns.
+  @usableFromInline let place: UnsafeMutablePointer<StackHead>
 
-  /// Guard, usable bytes and colour together.
-  public let mappedSize: ByteCount
-
-  /// The guard's bytes.
-  public let guardSize: ByteCount
-
-  @usableFromInline var shift: Int
-
-  /// Bytes that the top is moved down by.
-  public var colour: Int { shift }
-
-  /// Takes over memory.
+  /// Takes over memory, and writes the head at its top.
   ///
   /// - Safety: `mappedSize` bytes from `limit` must belong to nobody else. The first `guardSize`
   ///   of them must be inaccessible, all others readable and writable.
-  @unsafe @inlinable public init(
+  @unsafe public init(
     limit: UnsafeMutableRawPointer, mappedSize: ByteCount, guardSize: ByteCount, colour: Int = 0
   ) {
     precondition(guardSize < mappedSize && guardSize.bytes > 0, "a stack without a guard")
-    unsafe self.limit = limit
-    self.mappedSize = mappedSize
-    self.guardSize = guardSize
-    shift = colour
+    precondition(colour % StackHead.room == 0, "a head is a cache line")
+    assert(MemoryLayout<StackHead>.size <= StackHead.room)
+    // SAFETY: inside the bytes that the caller gave away.
+    unsafe place = (limit + (mappedSize.bytes - colour - StackHead.room))
+      .bindMemory(to: StackHead.self, capacity: 1)
+    unsafe place.initialize(
+      to: StackHead(limit: limit, mappedSize: mappedSize, guardSize: guardSize, colour: colour))
   }
 
-  /// Bytes that frames may occupy, the colour aside.
-  @inlinable public var usableSize: ByteCount { ByteCount(mappedSize.bytes - guardSize.bytes) }
+  /// Takes over a stack from whoever held its head.
+  ///
+  /// - Safety: Nobody else may own the stack of this head.
+  @unsafe @inlinable @inline(__always) public init(head: UnsafeMutablePointer<StackHead>) {
+    unsafe place = head
+  }
+
+  /// What lies at the top of the stack; valid as long as the stack is not destroyed.
+  @unsafe @inlinable @inline(__always) public var head: UnsafeMutablePointer<StackHead> {
+    unsafe place
+  }
+
+  /// Guard, usable bytes, head and colour together.
+  public var mappedSize: ByteCount { unsafe place.pointee.mappedSize }
+
+  /// The guard's bytes.
+  public var guardSize: ByteCount { unsafe place.pointee.guardSize }
+
+  /// Bytes that the top is moved down by.
+  public var colour: Int { unsafe place.pointee.colour }
+
+  /// Bytes that frames may occupy, head and colour included.
+  public var usableSize: ByteCount { ByteCount(mappedSize.bytes - guardSize.bytes) }
 
   /// One past the highest usable byte: where the first frame begins.
-  @unsafe @inlinable public var top: UnsafeMutableRawPointer {
-    unsafe limit + (mappedSize.bytes - shift)
+  @unsafe @inlinable @inline(__always) public var top: UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(place)
   }
 
   /// The lowest usable byte.
-  @unsafe @inlinable public var lowest: UnsafeMutableRawPointer {
-    unsafe limit + guardSize.bytes
-  }
+  @unsafe public var lowest: UnsafeMutableRawPointer { unsafe base + guardSize.bytes }
 
   /// The first byte of the guard.
-  @unsafe @inlinable public var base: UnsafeMutableRawPointer { unsafe limit }
+  @unsafe public var base: UnsafeMutableRawPointer { unsafe place.pointee.limit }
+}
+
+/// The line at the top of every stack: whose it is, and what was left on it.
+@safe @frozen public struct StackHead {
+  /// The line that a head takes.
+  static var room: Int { 64 }
+
+  /// The next idle stack of the pool.
+  @usableFromInline var next: UnsafeMutablePointer<StackHead>?
+
+  /// The pool that lends the stack; nil before the pool has it.
+  @usableFromInline var pool: UnsafeMutablePointer<StackPoolCore>?
+
+  /// Names the engine whose first frame still waits on the stack for another body; 0 for nobody.
+  ///
+  /// A spawn then continues that frame, which costs less than a new one. Whoever lends the stack
+  /// and does not know the name must forget the frame by writing 0.
+  public var parked: UInt = 0
+
+  /// The first byte of the guard.
+  public let limit: UnsafeMutableRawPointer
+  public let mappedSize: ByteCount
+  public let guardSize: ByteCount
+  public let colour: Int
+  @usableFromInline var isLent = false
+
+  /// Notes that a stack is lent, or idle again; in debug builds, which check that it was not so.
+  @inlinable @inline(__always) mutating func markLent(_ lent: Bool) {
+    assert(
+      {
+        defer { isLent = lent }
+        return isLent != lent
+      }(), "a stack was lent or taken back twice")
+  }
+
+  @usableFromInline init(
+    limit: UnsafeMutableRawPointer, mappedSize: ByteCount, guardSize: ByteCount, colour: Int
+  ) {
+    unsafe self.limit = limit
+    self.mappedSize = mappedSize
+    self.guardSize = guardSize
+    self.colour = colour
+  }
+
+  /// The lowest usable byte.
+  public var lowest: UnsafeMutableRawPointer { unsafe limit + guardSize.bytes }
 }

@@ -1,15 +1,15 @@
 // Reuse of stacks: a last-in-first-out free list with a limit, over any source.
 
-import CSanitizers
+public import CSanitizers
 
 /// A bounded pool of equal stacks, for one thread.
 ///
 /// The last stack that came back is lent first, because its pages are the warmest. A pool that is
 /// let go while stacks are lent lives on until the last one is back.
 ///
-/// Invariants, checked after every mutation in debug builds:
+/// Invariants, the second checked in debug builds:
 ///   1. `idleCount + lentCount <= limit`.
-///   2. A stack is in the free list or owned by a context, never both.
+///   2. A stack is in the free list or owned by a context, never both: its head says which.
 @safe public final class StackPool {
   // Invariant: `core` is ours until deinit, which frees it or leaves that to the last takeBack.
   @usableFromInline let core: UnsafeMutablePointer<StackPoolCore>
@@ -36,71 +36,106 @@ import CSanitizers
 
   /// The most stacks, idle and lent together.
   public var limit: Int { unsafe core.pointee.limit }
-  public var lentCount: Int { unsafe core.pointee.lentCount }
-  public var idleCount: Int { unsafe core.pointee.idle.count }
 
-  /// Lends a stack, to be returned to ``StackPoolReference/takeBack(_:)``.
+  /// Stacks that are lent.
   ///
-  /// - Returns: A stack with at least `stackSize` usable bytes. Their content is unspecified.
+  /// - Complexity: O(idle stacks): lending and taking back count nothing.
+  public var lentCount: Int { unsafe core.pointee.ownedCount - core.pointee.countIdle() }
+
+  /// Stacks that wait to be lent.
+  ///
+  /// - Complexity: O(idle stacks).
+  public var idleCount: Int { unsafe core.pointee.countIdle() }
+
+  /// Lends a stack, to be returned to ``takeBack(_:)``.
+  ///
+  /// - Returns: A stack with at least `stackSize` usable bytes. Their content is unspecified, save
+  ///   what ``StackHead/parked`` says.
   /// - Throws: ``StackError/limitReached(count:)``, or what the source throws.
   /// - Complexity: O(1); system calls only when no idle stack is left.
-  public func lend() throws(StackError) -> Stack { try unsafe core.pointee.lend() }
+  @inlinable @inline(__always) public func lend() throws(StackError) -> Stack {
+    if let idle = unsafe core.pointee.popIdle() { return unsafe Stack(head: idle) }
+    return try unsafe StackPoolCore.make(for: core)
+  }
+
+  /// Takes back a stack that a pool lent, whether that pool is this one or was let go.
+  ///
+  /// - Complexity: O(1), no system call; frees a pool that was let go when this is its last stack.
+  /// - Precondition: A pool lent the stack, and it is not back already.
+  @inlinable @inline(__always) public static func takeBack(_ stack: consuming Stack) {
+    let head = unsafe stack.head
+    guard let core = unsafe head.pointee.pool else {
+      preconditionFailure("a stack came back that no pool made")
+    }
+    // SAFETY: the usable bytes of a stack on which nobody runs.
+    if gb_sanitizers_are_on() { unsafe freed(head) }
+    unsafe core.pointee.pushIdle(head)
+    if unsafe core.pointee.isOrphan { unsafe StackPoolCore.settle(core) }
+  }
 
   /// Takes back a stack that this pool lent.
-  ///
-  /// - Complexity: O(1), no system call.
-  public func takeBack(_ stack: consuming Stack) { unsafe core.pointee.takeBack(stack) }
+  @inlinable public func takeBack(_ stack: consuming Stack) { Self.takeBack(stack) }
 
-  /// A way to give stacks back that does not keep the pool alive.
-  public var reference: StackPoolReference { unsafe StackPoolReference(core: core) }
+  /// The pool's address, for an engine that holds the pool elsewhere and looks at it often.
+  @unsafe public var address: Address { unsafe Address(core: core) }
 
-  deinit {
-    if unsafe core.pointee.lentCount > 0 {
-      unsafe core.pointee.isOrphan = true
-    } else {
-      // SAFETY: nothing is lent, so nobody else knows the core.
-      unsafe StackPoolCore.destroy(core)
+  /// A pool that somebody else holds.
+  @safe @frozen public struct Address {
+    // Invariant: whoever uses it holds the pool.
+    @usableFromInline let core: UnsafeMutablePointer<StackPoolCore>
+
+    @inlinable init(core: UnsafeMutablePointer<StackPoolCore>) { unsafe self.core = core }
+
+    /// Lends an idle stack, if an engine's first frame waits on the one that is next.
+    ///
+    /// - Parameter name: See ``StackHead/parked``.
+    /// - Returns: The head of the stack, to be made a ``Stack`` again.
+    @unsafe @inlinable @inline(__always) public func takeIdle(
+      parkedAs name: UInt
+    ) -> UnsafeMutablePointer<StackHead>? {
+      guard let idle = unsafe core.pointee.idle, unsafe idle.pointee.parked == name else {
+        return nil
+      }
+      return unsafe core.pointee.popIdle()
     }
   }
-}
 
-/// The way back into a pool for whoever holds one of its stacks.
-@safe @frozen public struct StackPoolReference {
-  // Invariant: valid while a stack of the pool is lent, and used only to give that stack back.
-  @usableFromInline let core: UnsafeMutablePointer<StackPoolCore>
-
-  @usableFromInline init(core: UnsafeMutablePointer<StackPoolCore>) { unsafe self.core = core }
-
-  /// Takes back a stack that the pool lent.
+  /// Whether the pool of a stack was let go, so that taking the stack back frees it.
   ///
-  /// - Complexity: O(1); frees the pool when that was let go and this is its last stack.
-  public func takeBack(_ stack: consuming Stack) {
-    unsafe core.pointee.takeBack(stack)
-    if unsafe core.pointee.isOrphan && core.pointee.lentCount == 0 {
-      // SAFETY: the pool is gone and nothing is lent, so nobody else knows the core.
-      unsafe StackPoolCore.destroy(core)
-    }
+  /// - Safety: `head` must belong to a stack that is not destroyed.
+  @unsafe @inlinable @inline(__always) public static func isAbandoned(
+    _ head: UnsafeMutablePointer<StackHead>
+  ) -> Bool {
+    guard let core = unsafe head.pointee.pool else { return true }
+    return unsafe core.pointee.isOrphan
+  }
+
+  @usableFromInline @inline(never) static func freed(_ head: UnsafeMutablePointer<StackHead>) {
+    let lowest = unsafe head.pointee.lowest
+    // SAFETY: as in takeBack; the first frame of a parked engine has nothing to protect.
+    unsafe gb_stack_is_free(lowest, UnsafeMutableRawPointer(head) - lowest)
+  }
+
+  deinit {
+    unsafe core.pointee.isOrphan = true
+    unsafe StackPoolCore.settle(core)
   }
 }
 
 /// What a pool is made of, apart from its handle.
 @safe @usableFromInline struct StackPoolCore {
+  @usableFromInline var idle: UnsafeMutablePointer<StackHead>?
+
+  /// Whether the pool was let go.
+  @usableFromInline var isOrphan = false
+
   let source: any StackSource
   let stackSize: ByteCount
   let limit: Int
-  var lentCount = 0
-  var isOrphan = false
   var madeCount = 0
 
-  // An array cannot hold noncopyable stacks; it holds what rebuilds them.
-  var idle: [IdleStack] = unsafe []
-
-  @unsafe struct IdleStack {
-    let base: UnsafeMutableRawPointer
-    let mappedSize: ByteCount
-    let guardSize: ByteCount
-    let colour: Int
-  }
+  /// Stacks that are idle or lent.
+  var ownedCount = 0
 
   // Thirty-two neighbours get different cache sets for their tops, one line apart.
   static let colours = 32
@@ -112,52 +147,60 @@ import CSanitizers
     self.limit = limit
   }
 
-  mutating func lend() throws(StackError) -> Stack {
-    defer { checkInvariants() }
-    if let warmest = unsafe idle.popLast() {
-      lentCount += 1
-      // SAFETY: the entry left the free list in the same step, so the new stack is its only owner.
-      return unsafe Stack(
-        limit: warmest.base, mappedSize: warmest.mappedSize, guardSize: warmest.guardSize,
-        colour: warmest.colour)
+  @inlinable @inline(__always) mutating func popIdle() -> UnsafeMutablePointer<StackHead>? {
+    guard let head = unsafe idle else { return nil }
+    unsafe idle = head.pointee.next
+    unsafe head.pointee.markLent(true)
+    return unsafe head
+  }
+
+  @inlinable @inline(__always) mutating func pushIdle(_ head: UnsafeMutablePointer<StackHead>) {
+    unsafe head.pointee.markLent(false)
+    unsafe head.pointee.next = idle
+    unsafe idle = head
+  }
+
+  func countIdle() -> Int {
+    var (count, head) = unsafe (0, idle)
+    while let one = unsafe head {
+      count += 1
+      unsafe head = one.pointee.next
     }
-    guard lentCount < limit else { throw .limitReached(count: limit) }
-    var stack = try source.makeStack(usableSize: stackSize)
-    stack.shift = madeCount % Self.colours * Self.colourStep
-    madeCount += 1
-    lentCount += 1
+    return count
+  }
+
+  /// Lends a stack that the source makes.
+  @usableFromInline @inline(never) static func make(
+    for core: UnsafeMutablePointer<StackPoolCore>
+  ) throws(StackError) -> Stack {
+    let limit = unsafe core.pointee.limit
+    // No stack is idle, so all are lent.
+    guard unsafe core.pointee.ownedCount < limit else { throw .limitReached(count: limit) }
+    let raw = try unsafe core.pointee.source.makeStack(usableSize: core.pointee.stackSize)
+    let colour = unsafe core.pointee.madeCount % colours * colourStep
+    // SAFETY: the parts of the stack that the source made, with the head moved down.
+    let stack = unsafe Stack(
+      limit: raw.base, mappedSize: raw.mappedSize, guardSize: raw.guardSize, colour: colour)
+    unsafe core.pointee.madeCount += 1
+    unsafe core.pointee.ownedCount += 1
+    unsafe stack.head.pointee.pool = unsafe core
+    unsafe stack.head.pointee.markLent(true)
     return stack
   }
 
-  mutating func takeBack(_ stack: consuming Stack) {
-    defer { checkInvariants() }
-    precondition(lentCount > 0, "a stack came back that was never lent")
-    lentCount -= 1
-    // SAFETY: the usable bytes of a stack that nobody runs on any more.
-    unsafe gb_stack_is_free(stack.lowest, stack.usableSize.bytes)
-    unsafe idle.append(
-      IdleStack(
-        base: stack.base, mappedSize: stack.mappedSize, guardSize: stack.guardSize,
-        colour: stack.colour))
-  }
-
-  /// Frees the idle stacks and the core.
-  ///
-  /// - Safety: Nothing may be lent, and nobody may use `core` afterwards.
-  @unsafe static func destroy(_ core: UnsafeMutablePointer<StackPoolCore>) {
-    while let entry = unsafe core.pointee.idle.popLast() {
-      // SAFETY: the free list owns the entry, and dies here.
-      unsafe core.pointee.source.destroy(
-        Stack(
-          limit: entry.base, mappedSize: entry.mappedSize, guardSize: entry.guardSize,
-          colour: entry.colour))
+  /// Frees the idle stacks of a pool that was let go, and the core with the last stack.
+  @usableFromInline @inline(never) static func settle(
+    _ core: UnsafeMutablePointer<StackPoolCore>
+  ) {
+    while let head = unsafe core.pointee.idle {
+      unsafe core.pointee.idle = head.pointee.next
+      // SAFETY: the free list owned the stack, and let it go in the line above.
+      unsafe core.pointee.source.destroy(Stack(head: head))
+      unsafe core.pointee.ownedCount -= 1
     }
+    guard unsafe core.pointee.ownedCount == 0 else { return }
+    // SAFETY: the pool is gone and nothing is lent, so nobody else knows the core.
     unsafe core.deinitialize(count: 1)
     unsafe core.deallocate()
-  }
-
-  private func checkInvariants() {
-    assert(unsafe idle.count + lentCount <= limit)
-    assert(unsafe idle.count < 2 || idle[idle.count - 1].base != idle[idle.count - 2].base)
   }
 }

@@ -4,7 +4,9 @@ import Foundation
 
 @main enum Bars {
   static let areas: [(name: String, run: @Sendable () throws -> [Bar])] = [
-    ("core", { try EngineBars.run() }), ("record", { try RecordBars.run() }),
+    ("core", { try EngineBars.run() }),
+    ("engine", { try CoroutineBars.run() + GreenletBars.run() }),
+    ("record", { try RecordBars.run() }),
   ]
 
   static func main() {

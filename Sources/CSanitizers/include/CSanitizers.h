@@ -1,14 +1,60 @@
 // What the sanitizers must be told about stacks. Nothing, in builds without a sanitizer.
+//
+// None of it is inline: Swift's importer does not see that a sanitizer is on, so the bodies must
+// be compiled as C; and a call that switches ThreadSanitizer's fiber must not be instrumented.
 #ifndef CSANITIZERS_H
 #define CSANITIZERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/// Which sanitizer the process runs under.
+typedef enum gb_sanitizer {
+    gb_sanitizer_none = 0,
+    gb_sanitizer_address = 1,
+    gb_sanitizer_thread = 2,
+} gb_sanitizer;
+
+/// The sanitizer of this process. Never changes.
+extern const gb_sanitizer gb_sanitizer_kind;
+
+/// Whether any sanitizer is on.
+static inline bool gb_sanitizers_are_on(void) {
+    return gb_sanitizer_kind != gb_sanitizer_none;
+}
 
 /// Tells AddressSanitizer that no frame is left on a stack.
 ///
 /// The last frames of a context are abandoned, not left, so their red zones stay poisoned, and the
-/// next context on the same stack would be reported for touching them. Not inline: Swift's
-/// importer does not see that a sanitizer is on, so the body must be compiled as C.
+/// next context on the same stack would be reported for touching them.
 void gb_stack_is_free(void *lowest, size_t size);
+
+/// What a sanitizer knows of one context.
+typedef struct gb_fiber {
+    void *fake_stack;   // AddressSanitizer: saved while the context does not run
+    const void *lowest; // the stack's bounds; NULL for a thread's own until it is first left
+    size_t size;
+    void *thread_fiber; // ThreadSanitizer: the fiber; NULL until first needed
+} gb_fiber;
+
+/// Makes the record of a context on a stack of its own.
+void gb_fiber_init(gb_fiber *fiber, const void *lowest, size_t size);
+
+/// The record of a thread's own stack; its bounds are learnt when it is first left.
+void gb_fiber_init_thread(gb_fiber *fiber);
+
+/// Forgets a context that will not run again. Must not be the running one.
+void gb_fiber_destroy(gb_fiber *fiber);
+
+/// To be called right before the switch from one context to another.
+///
+/// @param ends  Whether `from` is left for the last time.
+void gb_fiber_leave(gb_fiber *from, gb_fiber *to, bool ends);
+
+/// To be called first thing after a switch, by the context that was continued.
+///
+/// @param self  The running context.
+/// @param from  The one that was left; learns its bounds if it is a thread's own.
+void gb_fiber_arrive(gb_fiber *self, gb_fiber *from);
 
 #endif

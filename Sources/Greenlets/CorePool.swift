@@ -1,0 +1,137 @@
+// Memory of cores: chunks of the process, spare ones with each thread.
+
+import CSwitch
+import Synchronization
+
+/// Where cores come from and go to.
+///
+/// Chunks are never given back: a core that was freed waits for the next greenlet, first with the
+/// thread that freed it, then, a batch at a time, with the process.
+enum CorePool {
+  private static let perChunk = 64
+  private static let spareMax = 4096
+
+  /// Spare cores of the process, linked by `next`.
+  private static let gate = Mutex<Void>(())
+
+  // SAFETY: touched with the gate held, only.
+  nonisolated(unsafe) private static var spare: UInt = 0
+
+  private static func withSpare<Result>(_ act: (inout UInt) -> Result) -> Result {
+    gate.withLock { _ in unsafe act(&spare) }
+  }
+
+  private static let ids = Atomic<UInt64>(0)
+
+  /// A core for a new greenlet.
+  static func take(_ hub: UnsafeMutablePointer<GreenletHub>) -> GreenletCell {
+    if unsafe hub.pointee.spare == nil { unsafe refill(hub) }
+    guard let core = unsafe hub.pointee.spare else { preconditionFailure("no core was made") }
+    unsafe hub.pointee.spare = core.pointee.next
+    unsafe hub.pointee.spareCount -= 1
+    unsafe core.pointee.next = nil
+    unsafe core.pointee.id = hub.pointee.nextID()
+    return unsafe GreenletCell(core: core)
+  }
+
+  /// A core for a thread that has no hub yet.
+  static func takeAny() -> GreenletCell {
+    let core = unsafe chunk(1)
+    unsafe core.pointee.id = nextIDs(1)
+    return unsafe GreenletCell(core: core)
+  }
+
+  /// The first of `count` new numbers.
+  static func nextIDs(_ count: UInt64) -> UInt64 {
+    ids.add(count, ordering: .relaxed).oldValue + 1
+  }
+
+  /// Takes a core back.
+  ///
+  /// - Precondition: It holds nothing any more.
+  static func give(_ cell: GreenletCell) {
+    unsafe cell.core.pointee.phase = .free
+    unsafe cell.core.pointee.handle = nil
+    unsafe cell.core.pointee.id = 0
+    unsafe cell.core.pointee.isMain = false
+    unsafe cell.core.pointee.usualHub = nil
+    let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self)
+    guard let hub = unsafe hub, unsafe hub.pointee.spareCount < spareMax else {
+      return withSpare { first in
+        unsafe cell.core.pointee.next = UnsafeMutablePointer(bitPattern: first)
+        first = unsafe UInt(bitPattern: cell.core)
+      }
+    }
+    unsafe cell.core.pointee.next = hub.pointee.spare
+    unsafe hub.pointee.spare = cell.core
+    unsafe hub.pointee.spareCount += 1
+  }
+
+  /// Takes all spare cores of a thread that ends.
+  static func giveAll(_ hub: UnsafeMutablePointer<GreenletHub>) {
+    withSpare { first in
+      while let core = unsafe hub.pointee.spare {
+        unsafe hub.pointee.spare = core.pointee.next
+        unsafe core.pointee.next = UnsafeMutablePointer(bitPattern: first)
+        first = UInt(bitPattern: core)
+      }
+    }
+    unsafe hub.pointee.spareCount = 0
+  }
+
+  private static func refill(_ hub: UnsafeMutablePointer<GreenletHub>) {
+    var count = 0
+    var head = withSpare { first in
+      // As many as a chunk has, so that threads do not meet at every greenlet.
+      let head = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: first)
+      var last = unsafe head
+      if unsafe head != nil { count = 1 }
+      while count < perChunk, let next = unsafe last?.pointee.next {
+        unsafe last = next
+        count += 1
+      }
+      first = UInt(bitPattern: unsafe last?.pointee.next)
+      unsafe last?.pointee.next = nil
+      return UInt(bitPattern: head)
+    }
+    if head == 0 {
+      head = UInt(bitPattern: unsafe chunk(perChunk))
+      count = perChunk
+    }
+    unsafe hub.pointee.spare = UnsafeMutablePointer(bitPattern: head)
+    unsafe hub.pointee.spareCount = count
+  }
+
+  /// New cores, linked.
+  private static func chunk(_ count: Int) -> UnsafeMutablePointer<GreenletCore> {
+    let stride = (MemoryLayout<GreenletCore>.size + 63) & ~63
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: count * stride, alignment: 64)
+    var next: UnsafeMutablePointer<GreenletCore>?
+    for index in (0..<count).reversed() {
+      let core = unsafe (memory + index * stride).bindMemory(to: GreenletCore.self, capacity: 1)
+      unsafe core.initialize(to: GreenletCore(phase: .free))
+      unsafe core.pointee.next = next
+      unsafe next = core
+    }
+    guard let first = unsafe next else { preconditionFailure("a chunk without cores") }
+    return unsafe first
+  }
+
+  static func lockForFork() { gate._unsafeLock() }
+  static func unlockAfterFork() { gate._unsafeUnlock() }
+}
+
+extension GreenletHub {
+  /// A number for a new greenlet, out of a batch of this thread's own.
+  @inline(__always) mutating func nextID() -> UInt64 {
+    if idsLeft == 0 {
+      nextOwnID = CorePool.nextIDs(1024)
+      idsLeft = 1024
+    }
+    defer {
+      nextOwnID += 1
+      idsLeft -= 1
+    }
+    return nextOwnID
+  }
+}

@@ -1,0 +1,153 @@
+// Greenlet-local values: what @TaskLocal would be, if it knew of greenlets.
+
+import CSwitch
+public import Stacks
+
+/// The values of one greenlet.
+final class LocalValues {
+  var values: [ObjectIdentifier: Any]
+
+  init(_ values: [ObjectIdentifier: Any]) { self.values = values }
+}
+
+/// A value that each greenlet has for itself.
+///
+/// `@TaskLocal` keeps its values in a list of the thread: a switch in the middle of its `withValue`
+/// shows them to other greenlets and takes the wrong ones off. These belong to the greenlet.
+///
+///     let request = GreenletLocal<String?>(nil)
+///     try request.withValue("GET /") { try handle() }   // may switch
+///
+/// A greenlet begins with no values, a copy of its creator's, or its creator's own: see
+/// ``GreenletLocals/Inheritance``.
+public final class GreenletLocal<Value> {
+  private let standard: Value
+
+  /// Makes a local whose value is `standard` wherever none was set.
+  public init(_ standard: Value) { self.standard = standard }
+
+  /// The current greenlet's value.
+  public var value: Value {
+    get { Self.storage?.values[ObjectIdentifier(self)] as? Value ?? standard }
+    set { Self.storageForWriting.values[ObjectIdentifier(self)] = newValue }
+  }
+
+  /// Runs something with another value, in the current greenlet only, however it switches meanwhile.
+  public func withValue<Result, Failure: Error>(
+    _ value: Value, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    // The greenlet's own storage: when the end comes, another greenlet's may be in force.
+    let storage = Self.storageForWriting
+    let key = ObjectIdentifier(self)
+    let old = storage.values.updateValue(value, forKey: key)
+    defer { storage.values[key] = old }
+    return try body()
+  }
+
+  private static var storage: LocalValues? {
+    unsafe GreenletHub.ofThisThread().pointee.current.pointee.locals
+  }
+
+  private static var storageForWriting: LocalValues {
+    let cell = unsafe GreenletCell(core: GreenletHub.ofThisThread().pointee.current)
+    return cell.localsForWriting
+  }
+}
+
+/// A greenlet's values of all locals, to look at and to hand on.
+public struct GreenletLocals {
+  /// What a new greenlet gets of its creator's values.
+  public enum Inheritance: Sendable {
+    /// Nothing.
+    case empty
+
+    /// What they are at the creation.
+    case copy
+
+    /// The very values: what either sets, both see.
+    case share
+  }
+
+  let storage: LocalValues
+
+  /// No values.
+  public init() { storage = LocalValues([:]) }
+
+  init(storage: LocalValues) { self.storage = storage }
+
+  /// How many locals have a value here.
+  public var count: Int { storage.values.count }
+
+  /// The value of a local, if one was set.
+  public subscript<Value>(_ local: GreenletLocal<Value>) -> Value? {
+    get { storage.values[ObjectIdentifier(local)] as? Value }
+    nonmutating set { storage.values[ObjectIdentifier(local)] = newValue }
+  }
+
+  /// A copy that later changes of this one do not touch.
+  public func copy() -> GreenletLocals { GreenletLocals(storage: LocalValues(storage.values)) }
+}
+
+extension Greenlet {
+  /// This greenlet's values of all locals.
+  ///
+  /// - Throws: ``GreenletError/localsInUse(greenlet:)`` while it runs on another thread.
+  public final func locals() throws(GreenletError) -> GreenletLocals {
+    try checkLocals()
+    return GreenletLocals(storage: cell.localsForWriting)
+  }
+
+  /// Gives this greenlet other values; they are shared with whoever has them already.
+  ///
+  /// - Throws: ``GreenletError/localsInUse(greenlet:)`` while it runs on another thread.
+  public final func setLocals(_ locals: GreenletLocals) throws(GreenletError) {
+    try checkLocals()
+    cell.setLocals(locals.storage)
+  }
+
+  private final func checkLocals() throws(GreenletError) {
+    guard state == .running else { return }
+    guard unsafe core.pointee.hub == GreenletHub.ofThisThread() else {
+      throw .localsInUse(greenlet: name)
+    }
+  }
+}
+
+extension GreenletCell {
+  var localsForWriting: LocalValues {
+    if let locals = unsafe core.pointee.locals { return locals }
+    let made = LocalValues([:])
+    unsafe core.pointee.locals = made
+    unsafe core.pointee.hasSettings = true
+    return made
+  }
+
+  func setLocals(_ locals: LocalValues) {
+    let old = unsafe core.pointee.locals
+    unsafe core.pointee.locals = locals
+    unsafe core.pointee.hasSettings = true
+    withExtendedLifetime(old) {}
+  }
+
+  /// Sets what few greenlets ask for.
+  @usableFromInline func configure(
+    _ stacks: StackPool?, _ locals: GreenletLocals.Inheritance, _ float: FloatEnvironment
+  ) {
+    unsafe core.pointee.stacks = stacks
+    unsafe core.pointee.hasSettings = true
+    unsafe core.pointee.asksForMore = stacks != nil || float == .own
+    let creator = unsafe GreenletCell(core: GreenletHub.ofThisThread().pointee.current)
+    switch locals {
+    case .empty: break
+    case .copy:
+      if let values = unsafe creator.core.pointee.locals?.values {
+        setLocals(LocalValues(values))
+      }
+    case .share: setLocals(creator.localsForWriting)
+    }
+    if float == .own {
+      makeRare()
+      unsafe core.pointee.rare?.pointee.float = gb_float_save()
+    }
+  }
+}

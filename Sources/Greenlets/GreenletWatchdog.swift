@@ -1,0 +1,81 @@
+// The watchdog: which greenlet ran how long without switching.
+
+import CSwitch
+import Synchronization
+
+/// The clock of a thread's slices: the times between two switches.
+struct SliceClock {
+  /// When the current slice began; 0 before the first switch that was watched.
+  var begin: UInt64 = 0
+  var longest: GreenletWatchdog.Slice?
+
+  /// A slice ends: its greenlet is left.
+  mutating func end(of leaving: GreenletCell, on thread: UInt64) {
+    let now = gb_nanoseconds()
+    defer { begin = now }
+    guard begin != 0 else { return }
+    let slice = unsafe GreenletWatchdog.Slice(
+      greenlet: leaving.core.pointee.id, name: leaving.core.pointee.name, thread: thread,
+      nanoseconds: now - begin)
+    if slice.nanoseconds > (longest?.nanoseconds ?? 0) { longest = slice }
+    GreenletWatchdog.check(slice)
+  }
+}
+
+/// Finds greenlets that keep their thread for too long.
+///
+/// While it is on, every switch takes the long way and reads the clock.
+public enum GreenletWatchdog {
+  /// A time during which one greenlet ran without switching.
+  public struct Slice: Hashable, Sendable {
+    /// As ``Greenlet/id``.
+    public let greenlet: UInt64
+    public let name: String
+    public let thread: UInt64
+    public let nanoseconds: UInt64
+  }
+
+  private struct Setting {
+    var limit: UInt64 = .max
+    var report: (@Sendable (Slice) -> Void)?
+  }
+
+  private static let setting = Mutex(Setting())
+
+  /// Watches this thread.
+  ///
+  /// - Parameters:
+  ///   - limit: How long a slice may last.
+  ///   - report: Called with each slice that was longer, on its thread, when it has ended.
+  public static func watchThisThread(
+    limit: Duration, report: @escaping @Sendable (Slice) -> Void = { _ in }
+  ) {
+    let (seconds, attoseconds) = limit.components
+    setting.withLock {
+      $0.limit = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+      $0.report = report
+    }
+    let hub = unsafe GreenletHub.ofThisThread()
+    unsafe hub.pointee.slice = SliceClock(begin: gb_nanoseconds())
+    unsafe hub.pointee.watch(for: GreenletHub.Watch.slices)
+  }
+
+  /// Stops watching this thread.
+  ///
+  /// - Returns: Its longest slice.
+  @discardableResult public static func stopWatchingThisThread() -> Slice? {
+    let hub = unsafe GreenletHub.ofThisThread()
+    unsafe hub.pointee.stopWatching(for: GreenletHub.Watch.slices)
+    return unsafe hub.pointee.slice.longest
+  }
+
+  /// This thread's longest slice since it is watched.
+  public static var longestSlice: Slice? {
+    unsafe GreenletHub.ofThisThread().pointee.slice.longest
+  }
+
+  static func check(_ slice: Slice) {
+    let report = setting.withLock { $0.limit < slice.nanoseconds ? $0.report : nil }
+    report?(slice)
+  }
+}
