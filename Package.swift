@@ -59,6 +59,7 @@ let package = Package(
     // Floor 3: the contracts of the hall; the statistics of pairs.
     .target(name: "WorkloadKit", dependencies: ["Reports", "Stacks"], swiftSettings: strict),
     .target(name: "Comparison", dependencies: ["Reports"], swiftSettings: strict),
+    .target(name: "DifferentialKit", dependencies: ["Greenlets"], swiftSettings: strict),
 
     // Floor 4: one file a backend, one file a workload.
     .target(
@@ -103,6 +104,10 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // The proof against CPython's greenlet, for scripts/differential; not a product.
+    .executableTarget(
+      name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
+
     .testTarget(
       name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
     .testTarget(
@@ -118,6 +123,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
       swiftSettings: strict),
+    .testTarget(
+      name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),
     .testTarget(name: "CommandTests", dependencies: ["greenbench"], swiftSettings: strict),
     .testTarget(
       name: "HallTests",
