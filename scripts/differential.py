@@ -158,7 +158,9 @@ class Machine:
         self.reported = 0
 
     # No local variable of these functions may hold a greenlet while another one runs: tracebacks
-    # keep frames, and frames keep their variables.
+    # keep frames, and frames keep their variables. Neither may the interpreter's own stack, which
+    # holds what is stored during the store or not, as it has specialised: so what a store replaces
+    # goes later, by a del of its own.
 
     def log(self, frame, text):
         self.trace.append(f"{frame.name} {text}")
@@ -182,7 +184,7 @@ class Machine:
             one = one.parent
         return not one
 
-    def make(self, slot, definition, parent):
+    def made(self, definition, parent):
         number = len(self.registry) + 1
         name = f"g{number}"
 
@@ -209,11 +211,12 @@ class Machine:
             return result
 
         if parent is None or self.table[parent] is None:
-            self.table[slot] = greenlet(body)
+            made = greenlet(body)
         else:
-            self.table[slot] = greenlet(body, self.table[parent])
-        self.table[slot].name = name
-        self.registry.append(weakref.ref(self.table[slot]))
+            made = greenlet(body, self.table[parent])
+        made.name = name
+        self.registry.append(weakref.ref(made))
+        return made
 
     def run(self, frame, statements, caught):
         """None to go on, HALT, or the returned value in a tuple."""
@@ -312,7 +315,9 @@ class Machine:
         if verb == "new":
             self.table[one[2]] = None
             if len(self.registry) < GREENLETS_MAX:
-                self.make(*one[2:])
+                old = self.table[one[2]]
+                self.table[one[2]] = self.made(*one[3:])
+                del old
                 shown = self.name_in(one[2])
         elif verb == "reparent":
             shown = self.reparent(one[2], one[3])
@@ -320,12 +325,16 @@ class Machine:
             shown = self.name_in(one[2])
             self.table[one[2]] = None
         elif verb == "keep":
+            old = self.table[one[2]]
             self.table[one[2]] = getcurrent()
+            del old
             if frame.name != "main":
                 self.registry[int(frame.name[1:]) - 1] = weakref.ref(getcurrent())
             frame.doomed = False
         elif verb == "copy":
+            old = self.table[one[2]]
             self.table[one[2]] = self.table[one[3]]
+            del old
         elif verb == "look":
             if self.table[one[2]] is not None:
                 shown = self.table[one[2]].name + " of " + self.parent_name(self.table[one[2]])
@@ -363,8 +372,9 @@ class Machine:
         self.log(main, f"used {BUDGET - self.budget}")
         self.budget = 0
         for slot in range(SLOTS):
-            self.table[slot] = None
-            self.log(main, f"clears {slot} {self.states()}")
+            if self.table[slot] is not None:
+                self.table[slot] = None
+                self.log(main, f"clears {slot} {self.states()}")
         # What is left is held by suspended frames in a circle.
         for number in range(len(self.registry)):
             if self.is_suspended(self.registry[number]()):

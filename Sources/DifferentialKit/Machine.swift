@@ -58,7 +58,7 @@ public final class Machine {
 
   private func play() {
     let main = Frame(name: "main")
-    put(Greenlet.main, in: 0)
+    put(in: 0) { Greenlet.main }
     do {
       _ = try run(bodies["main"] ?? [], in: main, caught: nil)
     } catch {
@@ -66,8 +66,8 @@ public final class Machine {
     }
     log(main, "used \(Program.budget - budget)")
     budget = 0
-    for slot in 0..<Program.slots {
-      put(nil, in: slot)
+    for slot in 0..<Program.slots where table[slot] != nil {
+      put(in: slot) { nil }
       log(main, "clears \(slot) \(states())")
     }
     // What is left is held by suspended frames in a circle.
@@ -208,21 +208,25 @@ public final class Machine {
     let slot = operation.slot
     switch operation.verb {
     case .new:
-      put(nil, in: slot)
+      put(in: slot) { nil }
       guard registry.count < Program.greenletsMax else { return "" }
-      make(operation)
+      put(in: slot) { made(operation) }
+      // A greenlet that lost its handle while it ran has a new one now, as a parent.
+      register(as: frame)
       return name(in: slot)
     case .reparent:
       return reparent(slot, to: operation.other ?? 0)
     case .drop:
       let name = name(in: slot)
-      put(nil, in: slot)
+      put(in: slot) { nil }
       return name
     case .keep:
-      keep(in: slot, frame: frame)
+      put(in: slot) { Greenlet.current }
+      register(as: frame)
+      frame.isDoomed = false
       return ""
     case .copy:
-      put(table[operation.other ?? 0], in: slot)
+      put(in: slot) { table[operation.other ?? 0] }
       return ""
     case .look:
       return table[slot].map { "\($0.name) of \($0.parent?.name ?? "-")" } ?? ""
@@ -244,7 +248,7 @@ public final class Machine {
   private func operateFar(_ operation: Operation) -> String {
     do {
       if operation.verb == .farDrop {
-        put(nil, in: operation.slot)
+        put(in: operation.slot) { nil }
       } else {
         _ = try exchange(operation)
       }
@@ -259,10 +263,19 @@ public final class Machine {
   // Functions of their own that are not inlined: what they hold is let go when they return, neither
   // earlier nor later.
 
-  @inline(never) private func put(_ greenlet: Greenlet?, in slot: Int) {
-    // Whoever dies here may use the table, so the last reference goes outside of the access.
+  /// Puts what a closure makes into a slot.
+  ///
+  /// What was there goes last, when nobody holds what was made but the table: whoever dies then may
+  /// use the table.
+  @inline(never) private func put(in slot: Int, _ make: () -> Greenlet?) {
+    let old = replace(slot, make)
+    withExtendedLifetime(old) {}
+  }
+
+  @inline(never) private func replace(_ slot: Int, _ make: () -> Greenlet?) -> Greenlet? {
     let old = table[slot]
-    withExtendedLifetime(old) { table[slot] = greenlet }
+    withExtendedLifetime(old) { table[slot] = make() }
+    return old
   }
 
   @inline(never) private func exchange(_ operation: Operation) throws -> Any {
@@ -282,7 +295,7 @@ public final class Machine {
     }
   }
 
-  @inline(never) private func make(_ operation: Operation) {
+  private func made(_ operation: Operation) -> Greenlet {
     let name = "g\(registry.count + 1)"
     let parent = operation.other.flatMap { table[$0] }
     let definition = operation.body
@@ -290,25 +303,23 @@ public final class Machine {
       try self.body(definition, name: name, input: input)
     }
     registry.append(WeakGreenlet(greenlet: greenlet))
-    put(greenlet, in: operation.slot)
+    return greenlet
   }
 
-  @inline(never) private func keep(in slot: Int, frame: Frame) {
-    let current = Greenlet.current
-    put(current, in: slot)
-    if let number = Int(frame.name.dropFirst()) {
-      registry[number - 1] = WeakGreenlet(greenlet: current)
-    }
-    frame.isDoomed = false
+  @inline(never) private func register(as frame: Frame) {
+    guard let number = Int(frame.name.dropFirst()) else { return }
+    registry[number - 1] = WeakGreenlet(greenlet: Greenlet.current)
   }
 
   @inline(never) private func reparent(_ slot: Int, to parent: Int) -> String {
     guard let greenlet = table[slot], let parent = table[parent] else { return "-" }
-    do {
-      try greenlet.reparent(to: parent)
-      return "done"
-    } catch {
-      return label(of: error)
+    return withExtendedLifetime((greenlet, parent)) {
+      do {
+        try greenlet.reparent(to: parent)
+        return "done"
+      } catch {
+        return label(of: error)
+      }
     }
   }
 

@@ -46,7 +46,9 @@ struct Verdict {
 }
 
 extension Answer {
-  var isDeath: Bool { trace.count == 1 && (trace[0].hasPrefix("died") || trace[0] == "hung") }
+  var isHung: Bool { trace == ["hung"] }
+
+  var isDeath: Bool { isHung || (trace.count == 1 && trace[0].hasPrefix("died ")) }
 
   /// How many operations were run.
   var operations: Int {
@@ -76,7 +78,10 @@ final class Comparer {
   }
 
   /// The smallest program that still differs in the same way.
+  ///
+  /// One that hangs stays as it is: every try would cost seconds.
   func shrink(_ verdict: Verdict) throws -> Verdict {
+    if verdict.ours.isHung || verdict.theirs.isHung { return verdict }
     let smallest = try Shrinker.shrink(verdict.program) { candidate in
       let found = try verdicts([candidate])[0]
       return found.isDifference && found.isDeath == verdict.isDeath

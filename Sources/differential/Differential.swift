@@ -17,8 +17,8 @@ import Foundation
         try Server.serve()
         return
       }
-      if arguments.contains("--help") {
-        print(Options.usage)
+      if arguments.first == "--check" {
+        _ = try Options(Array(arguments.dropFirst()))
         return
       }
       exit(try run(try Options(arguments)) ? 0 : 1)

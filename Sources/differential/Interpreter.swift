@@ -16,8 +16,8 @@ final class Interpreter {
     let output: FileHandle
   }
 
-  /// How long a batch may take before its process is ended as hung.
-  private static let secondsMax = 60.0
+  /// How long programs may take before their process is ended as hung.
+  private static func secondsMax(_ programs: Int) -> Double { programs == 1 ? 5 : 30 }
 
   /// Describes a process, which starts with the first programs; its complaints go to a file.
   init(program: URL, arguments: [String], complaints: URL) {
@@ -70,8 +70,9 @@ final class Interpreter {
   private func read(_ count: Int) -> [Answer]? {
     guard let running else { return nil }
     let process = running.process
-    let watchdog = DispatchWorkItem { process.terminate() }
-    DispatchQueue.global().asyncAfter(deadline: .now() + Self.secondsMax, execute: watchdog)
+    let watchdog = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
+    DispatchQueue.global().asyncAfter(
+      deadline: .now() + Self.secondsMax(count), execute: watchdog)
     defer { watchdog.cancel() }
     var data = Data()
     var lines = 0
@@ -96,8 +97,11 @@ final class Interpreter {
     running.process.waitUntilExit()
     let said = (try? String(contentsOf: complaints, encoding: .utf8)) ?? ""
     let last = said.split(separator: "\n").first { $0.contains("rror") } ?? ""
-    let kind = running.process.terminationReason == .exit ? "code" : "signal"
-    return "died: \(kind) \(running.process.terminationStatus) \(last)"
-      .replacing(/^(died: signal 15 )$/) { _ in "hung" }
+    let status = running.process.terminationStatus
+    switch running.process.terminationReason {
+    case .uncaughtSignal where status == SIGKILL: return "hung"
+    case .uncaughtSignal: return "died of signal \(status) \(last)"
+    default: return "died with code \(status) \(last)"
+    }
   }
 }
