@@ -134,13 +134,16 @@ def block(words):
 class Frame:
     """One run of a body."""
 
-    __slots__ = ("name", "doomed")
+    __slots__ = ("name", "doomed", "was_doomed")
 
     def __init__(self, name):
         self.name = name
         # Set when an exit came that the program did not label: the body loses its last reference,
         # and a switch would make the library complain and leak it (K6).
         self.doomed = False
+        # Stays set: a reparenting during a kill may close a circle of parents when the kill puts
+        # the old parent back, and greenlet then searches it for ever (P11).
+        self.was_doomed = False
 
 
 class Machine:
@@ -292,7 +295,7 @@ class Machine:
                 received = self.table[one[2]].switch(*one[3])
         except BaseException as error:
             if isinstance(error, GreenletExit) and not hasattr(error, "label"):
-                frame.doomed = True
+                frame.doomed = frame.was_doomed = True
             self.log(frame, f"gets error {label_of(error)} {self.states()}")
             raise
         shown = "" if verb == "send" else " " + rendered(received)
@@ -320,7 +323,7 @@ class Machine:
                 del old
                 shown = self.name_in(one[2])
         elif verb == "reparent":
-            shown = self.reparent(one[2], one[3])
+            shown = "doomed" if frame.was_doomed else self.reparent(one[2], one[3])
         elif verb == "drop":
             shown = self.name_in(one[2])
             self.table[one[2]] = None

@@ -38,6 +38,10 @@ public final class Machine {
     /// and must not switch any more (K6).
     var isDoomed = false
 
+    /// Stays set: a reparenting during a kill may close a circle of parents when the kill puts the
+    /// old parent back (P11).
+    var wasDoomed = false
+
     init(name: String) { self.name = name }
   }
 
@@ -195,7 +199,9 @@ public final class Machine {
       let shown = operation.verb == .send ? "" : " " + rendered(received)
       log(frame, "gets\(shown) \(states())")
     } catch {
-      if let exit = error as? GreenletExit, !(exit is ProgramExit) { frame.isDoomed = true }
+      if let exit = error as? GreenletExit, !(exit is ProgramExit) {
+        (frame.isDoomed, frame.wasDoomed) = (true, true)
+      }
       log(frame, "gets error \(label(of: error)) \(states())")
       throw error
     }
@@ -215,7 +221,7 @@ public final class Machine {
       register(as: frame)
       return name(in: slot)
     case .reparent:
-      return reparent(slot, to: operation.other ?? 0)
+      return frame.wasDoomed ? "doomed" : reparent(slot, to: operation.other ?? 0)
     case .drop:
       let name = name(in: slot)
       put(in: slot) { nil }

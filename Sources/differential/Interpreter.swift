@@ -17,7 +17,7 @@ final class Interpreter {
   }
 
   /// How long programs may take before their process is ended as hung.
-  private static func secondsMax(_ programs: Int) -> Double { programs == 1 ? 5 : 30 }
+  private static func secondsMax(_ programs: Int) -> Double { programs == 1 ? 2 : 8 }
 
   /// Describes a process, which starts with the first programs; its complaints go to a file.
   init(program: URL, arguments: [String], complaints: URL) {
