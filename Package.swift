@@ -60,6 +60,7 @@ let package = Package(
     // Floor 3: the contracts of the hall; the statistics of pairs.
     .target(name: "WorkloadKit", dependencies: ["Reports", "Stacks"], swiftSettings: strict),
     .target(name: "Comparison", dependencies: ["Reports"], swiftSettings: strict),
+    .target(name: "DifferentialKit", dependencies: ["Greenlets"], swiftSettings: strict),
 
     // Floor 4: one file a backend, one file a workload.
     .target(
@@ -104,6 +105,10 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // The proof against CPython's greenlet, for scripts/differential; not a product.
+    .executableTarget(
+      name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
+
     .testTarget(
       name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
     .testTarget(
@@ -119,6 +124,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
       swiftSettings: strict),
+    .testTarget(
+      name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),
     .testTarget(name: "CommandTests", dependencies: ["greenbench"], swiftSettings: strict),
     .testTarget(
       name: "HallTests",

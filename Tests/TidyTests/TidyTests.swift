@@ -9,13 +9,13 @@ struct TidyTests {
     ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CLimits"],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
-    ["WorkloadKit", "Comparison"],
+    ["WorkloadKit", "Comparison", "DifferentialKit"],
     ["Backends", "Workloads"],
     ["WorkerService", "ResultStore"],
     ["Executor"],
     ["BenchmarkRunner"],
     ["GreenbenchCLI"],
-    ["greenbench", "bars"],
+    ["greenbench", "bars", "differential"],
   ]
 
   /// Makes stacks and switches between them; knows nothing of measuring or storing.
