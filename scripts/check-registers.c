@@ -84,52 +84,73 @@ static inline __attribute__((always_inline)) uint64_t jump(gb_context *from, gb_
     return (uintptr_t)gb_switch(from, to);
 }
 
-static inline __attribute__((always_inline)) uint64_t cross(enum way by, struct crossing *c) {
-    if ((by == INLINED_COROUTINE || by == OUTOFLINE_COROUTINE) && c->save) {
-        *c->save = gb_float_save();
-        gb_float_load(*c->load);
-    }
-    switch (by) {
-    case INLINED:
-    case INLINED_COROUTINE:
-        return jump(c->from, c->to);
-    case UCONTEXT:
-        if (c->entering) {
-            gb_ucontext_enter(c->coroutine->ucontext);
-        } else {
-            gb_ucontext_leave(c->coroutine->ucontext);
-        }
-        break;
-    default:
-        gb_switch_outofline(c->from, c->to);
+// As the engine does around a switch of a context with control words of its own.
+static inline void exchange_environment(struct crossing *c) {
+    if (!c->save) return;
+    *c->save = gb_float_save();
+    gb_float_load(*c->load);
+}
+
+// A way each, and never a choice among them: unoptimised, code that is not run would still make
+// the compiler save the registers that it would use.
+#define CROSS(by) static inline __attribute__((always_inline)) uint64_t by(struct crossing *c)
+CROSS(cross_INLINED) { return jump(c->from, c->to); }
+CROSS(cross_INLINED_COROUTINE) {
+    exchange_environment(c);
+    return jump(c->from, c->to);
+}
+CROSS(cross_OUTOFLINE) {
+    gb_switch_outofline(c->from, c->to);
+    return (uintptr_t)c->from;
+}
+CROSS(cross_OUTOFLINE_COROUTINE) {
+    exchange_environment(c);
+    return cross_OUTOFLINE(c);
+}
+CROSS(cross_UCONTEXT) {
+    if (c->entering) {
+        gb_ucontext_enter(c->coroutine->ucontext);
+    } else {
+        gb_ucontext_leave(c->coroutine->ucontext);
     }
     return (uintptr_t)c->from;
 }
 
-// Switches with more values alive than there are registers.
-static inline __attribute__((always_inline)) void hold(enum way by, struct crossing *c) {
+// More values than there are registers.
+struct values {
     uint64_t integers[INTEGERS];
     double doubles[DOUBLES];
     vector vectors[VECTORS];
-    memcpy(integers, c->before->integers, sizeof integers);
-    memcpy(doubles, c->before->doubles, sizeof doubles);
-    memcpy(vectors, c->before->vectors, sizeof vectors);
-    HOLD(integers, doubles, vectors);
-    uint64_t returned = cross(by, c);
-    HOLD(integers, doubles, vectors);
-    struct words *after = c->after;
+};
+
+static inline __attribute__((always_inline)) void take(
+    struct values *values, const struct words *before) {
+    memcpy(values->integers, before->integers, sizeof values->integers);
+    memcpy(values->doubles, before->doubles, sizeof values->doubles);
+    memcpy(values->vectors, before->vectors, sizeof values->vectors);
+}
+
+static inline __attribute__((always_inline)) void give(
+    struct words *after, const struct values *values, uint64_t returned) {
     after->returned = returned;
-    memcpy(after->integers, integers, sizeof integers);
-    memcpy(after->doubles, doubles, sizeof doubles);
-    memcpy(after->vectors, vectors, sizeof vectors);
+    memcpy(after->integers, values->integers, sizeof values->integers);
+    memcpy(after->doubles, values->doubles, sizeof values->doubles);
+    memcpy(after->vectors, values->vectors, sizeof values->vectors);
     uint64_t *found = (uint64_t *)after, *flips = (uint64_t *)&damage;
     for (int i = FIRST_INTEGER; i < WORDS; i++) found[i] ^= flips[i];
 }
 
 #define CROSSING(by)                                                                           \
-    __attribute__((noinline)) static void hold_##by(struct crossing *c) { hold(by, c); }       \
+    __attribute__((noinline)) static void hold_##by(struct crossing *c) {                      \
+        struct values values;                                                                  \
+        take(&values, c->before);                                                              \
+        HOLD(values.integers, values.doubles, values.vectors);                                 \
+        uint64_t returned = cross_##by(c);                                                     \
+        HOLD(values.integers, values.doubles, values.vectors);                                 \
+        give(c->after, &values, returned);                                                     \
+    }                                                                                          \
     __attribute__((noinline)) static void bare_##by(struct crossing *c) {                      \
-        c->after->returned = cross(by, c);                                                     \
+        c->after->returned = cross_##by(c);                                                    \
     }
 CROSSING(INLINED)
 CROSSING(INLINED_COROUTINE)
