@@ -38,6 +38,9 @@ public import Stacks
   @usableFromInline var handle: UnsafeMutableRawPointer?
   @usableFromInline var phase: Phase
   var isMain = false
+
+  /// Whether somebody is ending it, and frees it in the end.
+  var isEnding = false
   @usableFromInline var isUnusual = false
 
   /// Whether it has a pool or control words of its own.

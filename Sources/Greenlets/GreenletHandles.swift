@@ -77,6 +77,8 @@ extension GreenletCell {
     switch unsafe core.pointee.phase {
     case .active:
       guard unsafe !core.pointee.isMain, let hub = unsafe core.pointee.hub else { return }
+      // Whoever is ending it already sees that nobody holds it.
+      if unsafe core.pointee.isEnding { return }
       if unsafe hub.pointee.current == core {
         // It is ended as soon as it has switched away, unless somebody holds it by then.
         unsafe hub.pointee.watch(for: GreenletHub.Watch.unheld)
@@ -101,6 +103,7 @@ extension GreenletCell {
   ///
   /// Letting its parent go may end that one, and so on up a chain: one after the other, not nested.
   func free() {
+    if unsafe core.pointee.isEnding { return }
     if let hub = unsafe core.pointee.hub {
       unsafe hub.pointee.unlink(self)
       unsafe core.pointee.hub = nil

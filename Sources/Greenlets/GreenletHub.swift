@@ -56,7 +56,13 @@ public import Synchronization
   var idsLeft = 0
 
   /// Suspended greenlets that other threads let go of.
-  let inbox = Mutex<[UInt]>([])
+  let inbox = Mutex<[Left]>([])
+
+  /// A core by its address, which may be another greenlet's by the time that somebody looks.
+  struct Left {
+    let address: UInt
+    let id: UInt64
+  }
 
   /// Held while a handle is made or goes.
   let handles = Mutex<Void>(())

@@ -206,7 +206,7 @@ extension GreenletHub {
     return try unsafe target(parent, on: hub)
   }
 
-  /// Finds who gets an error, killing unrun what has not started on the way.
+  /// Finds who gets an error.
   ///
   /// - Parameters:
   ///   - error: What is thrown.
@@ -230,10 +230,16 @@ extension GreenletHub {
         } catch let other { error = other }
       }
       guard unsafe one.core.pointee.phase == .unstarted else { break }
-      unsafe one.core.pointee.phase = .dead
-      unsafe hub.pointee.counts.note(.dropped)
-      one.dropBody()
-      hasDied = true
+      // It starts only to die of the error, before its body: so it is like any other that gets one.
+      do {
+        one = try unsafe target(one, on: hub)
+        break
+      } catch let other {
+        unsafe one.core.pointee.phase = .dead
+        unsafe hub.pointee.counts.note(.dropped)
+        one.dropBody()
+        (error, hasDied) = (other, true)
+      }
     }
     unsafe hub.pointee.failure = error
     unsafe hub.pointee.pending.insert(.failure)

@@ -7,8 +7,18 @@ extension GreenletHub {
   /// Ends a suspended greenlet that nobody holds, and frees it, unless somebody holds it again.
   static func reap(_ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>) {
     unsafe hub.pointee.note(.reap, of: cell)
+    unsafe endQuietly(cell, on: hub, whileUnheld: true)
+    // Freed only now: its parent may end with it, and that comes after what is said of this one.
+    if unsafe cell.core.pointee.phase == .dead, !cell.isHeld { cell.free() }
+  }
+
+  /// Ends a greenlet; what it dies of has nobody to be thrown to.
+  private static func endQuietly(
+    _ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>, whileUnheld: Bool
+  ) {
     do {
-      try unsafe end(cell, on: hub, tries: EngineCounters.exitTriesMax, whileUnheld: true)
+      try unsafe end(
+        cell, on: hub, tries: EngineCounters.exitTriesMax, whileUnheld: whileUnheld)
     } catch let error as GreenletError {
       guard case .exitSwallowed = error else { return EngineCounters.report(unraisable: error) }
       unsafe cell.quarantine(on: hub)
@@ -38,7 +48,9 @@ extension GreenletHub {
       unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure) = aside
       unsafe hub.pointee.departed = departed
     }
-    let id = unsafe cell.core.pointee.id
+    let wasEnding = unsafe cell.core.pointee.isEnding
+    unsafe cell.core.pointee.isEnding = true
+    defer { unsafe cell.core.pointee.isEnding = wasEnding }
     for _ in 0..<tries {
       unsafe cell.core.pointee.parent = killer
       unsafe hub.pointee.failure = GreenletExit()
@@ -46,10 +58,9 @@ extension GreenletHub {
       let word = unsafe transfer(hub, to: cell, 0, as: .throw)
       var failure: (any Error)?
       do { let _: Discarded = try unsafe hub.pointee.receive(word) } catch { failure = error }
-      // A core that died unheld is freed, and may be another greenlet by now.
-      let isGone = unsafe cell.core.pointee.id != id || cell.core.pointee.phase != .active
-      if unsafe cell.core.pointee.id == id { cell.restore(parent: parent) }
+      cell.restore(parent: parent)
       if let failure { throw failure }
+      let isGone = unsafe cell.core.pointee.phase != .active
       if isGone || (whileUnheld && cell.isHeld) { return }
       EngineCounters.countSwallowedExit()
     }
@@ -59,15 +70,16 @@ extension GreenletHub {
   /// Ends the greenlets that other threads let go of.
   static func drainInbox(_ hub: UnsafeMutablePointer<GreenletHub>) {
     // Moved out first: what ends may let go of more, and come back here.
-    let addresses = unsafe hub.pointee.inbox.withLock { list in
+    let left = unsafe hub.pointee.inbox.withLock { list in
       unsafe hub.pointee.stopWatching(for: Watch.inbox)
       defer { list = [] }
       return list
     }
-    for address in addresses {
-      guard let core = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: address) else {
-        continue
-      }
+    for one in left {
+      // Cores are never unmapped, so one that was freed can be looked at.
+      guard let core = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: one.address),
+        unsafe core.pointee.id == one.id
+      else { continue }
       let cell = unsafe GreenletCell(core: core)
       if !cell.isHeld { cell.letGo() }
     }
@@ -77,18 +89,8 @@ extension GreenletHub {
   static func endAll(_ hub: UnsafeMutablePointer<GreenletHub>) {
     unsafe drainInbox(hub)
     while let cell = unsafe hub.pointee.nextSuspended() {
-      do {
-        try unsafe end(
-          cell, on: hub, tries: EngineCounters.exitTriesMax, whileUnheld: false)
-      } catch let error as GreenletError {
-        guard case .exitSwallowed = error else {
-          EngineCounters.report(unraisable: error)
-          continue
-        }
-        unsafe cell.quarantine(on: hub)
-      } catch {
-        EngineCounters.report(unraisable: error)
-      }
+      unsafe endQuietly(cell, on: hub, whileUnheld: false)
+      if unsafe cell.core.pointee.phase == .dead, !cell.isHeld { cell.free() }
     }
   }
 

@@ -149,8 +149,9 @@ enum ThreadList {
         return true
       }
       unsafe hub.pointee.withHandles { unsafe cell.clear(handle) }
-      let address = unsafe UInt(bitPattern: cell.core)
-      unsafe hub.pointee.inbox.withLock { $0.append(address) }
+      let left = unsafe GreenletHub.Left(
+        address: UInt(bitPattern: cell.core), id: cell.core.pointee.id)
+      unsafe hub.pointee.inbox.withLock { $0.append(left) }
       unsafe hub.pointee.watch(for: GreenletHub.Watch.inbox)
       return false
     }

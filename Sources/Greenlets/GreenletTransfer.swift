@@ -35,7 +35,8 @@ extension GreenletHub {
   ) throws -> UInt {
     unsafe checkpoint(hub)
     try unsafe cell.checkThread(hub)
-    if unsafe cell.core.pointee.phase == .unstarted { try unsafe requireBody(cell, on: hub) }
+    // One that cannot start refuses the error, and stays as it is.
+    if unsafe cell.core.pointee.phase == .unstarted { _ = try unsafe target(cell, on: hub) }
     let hasDied = unsafe cell.core.pointee.phase == .dead
     let (target, word) = unsafe deliver(error, to: cell, hasDied: hasDied, on: hub)
     let kind: GreenletEvent.Kind =
