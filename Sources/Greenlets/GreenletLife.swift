@@ -192,7 +192,8 @@ extension GreenletCell {
     unsafe hub.pointee.current = heir.core
     // A sanitizer knows a first frame by its greenlet, so none waits for another one.
     unsafe head.pointee.parked = gb_sanitizers_are_on() ? 0 : Self.parkingName
-    leaveFiber(for: heir, ends: true)
+    // Not in a function of its own: see `transfer`.
+    if let fibers = unsafe fibers(with: heir) { unsafe gb_fiber_leave(fibers.0, fibers.1, true) }
     return unsafe Self.arrived(gb_switch(Self.parkedContext(head), heir.context, word))
   }
 }

@@ -90,7 +90,11 @@ extension GreenletHub {
     if unsafe hub.pointee.watches(for: Watch.unheld) { unsafe hub.pointee.leaveUnheld(leaving) }
     unsafe leaving.exchange(with: target, on: hub)
     unsafe hub.pointee.current = target.core
-    leaving.leaveFiber(for: target, ends: false)
+    // Right here and not in a function: what returns between this and the switch would be noted on
+    // the wrong fiber.
+    if let fibers = unsafe leaving.fibers(with: target) {
+      unsafe gb_fiber_leave(fibers.0, fibers.1, false)
+    }
     // SAFETY: the target is active and not current, so it is saved in its context.
     let arrival = unsafe gb_switch(leaving.context, target.context, word)
     leaving.arriveFiber()
@@ -182,14 +186,19 @@ extension GreenletCell {
     }
   }
 
-  /// Tells the sanitizer that another stack is about to be used.
-  func leaveFiber(for target: GreenletCell, ends: Bool) {
-    guard gb_sanitizers_are_on() else { return }
+  /// What a sanitizer knows of this greenlet and of the one that follows it; nil without a sanitizer.
+  func fibers(
+    with target: GreenletCell
+  ) -> (UnsafeMutablePointer<gb_fiber>, UnsafeMutablePointer<gb_fiber>)? {
+    guard gb_sanitizers_are_on(), let own = unsafe core.pointee.rare,
+      let other = unsafe target.core.pointee.rare
+    else { return nil }
     unsafe target.core.pointee.hub?.pointee.fiberLeft = core
-    guard let own = unsafe core.pointee.rare, let other = unsafe target.core.pointee.rare else {
-      return
-    }
-    unsafe gb_fiber_leave(&own.pointee.fiber, &other.pointee.fiber, ends)
+    // SAFETY: the parts are on the heap as long as the greenlets have frames; the fiber comes first.
+    return unsafe (
+      UnsafeMutableRawPointer(own).assumingMemoryBound(to: gb_fiber.self),
+      UnsafeMutableRawPointer(other).assumingMemoryBound(to: gb_fiber.self)
+    )
   }
 
   /// To be called first thing by a greenlet that was continued.
