@@ -2,6 +2,7 @@
 #include "CLimits.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 enum { stack_size = 65536 };
 static _Thread_local _Alignas(64) char stack[stack_size];
@@ -121,38 +122,85 @@ long gb_limit_paired(long rounds) {
     return yields;
 }
 
-struct spawned {
+// A pool of stacks, last in first out; what a coroutine is lies in one line at the top of its stack,
+// and a finished one waits in its loop for the next body.
+struct pooled {
     struct bare context;
-    long argument, result;
+    struct pooled *next, *parent;
+    long (*run)(struct pooled *self, long first, long second);
+    long first, second;
 };
-static _Thread_local struct spawned parked;
+enum { pool_stacks = 64, pool_stack_size = 16384 };
+static _Thread_local struct pooled *idle, home;
+static _Thread_local long result;
 
-static __attribute__((noinline)) long work(long argument) {
-    __asm__ volatile("" : "+r"(argument));
-    return argument * 3;
+static __attribute__((noinline, noreturn, used)) void gb_limit_pooled_body(struct pooled *self) {
+    for (;;) {
+        result = self->run(self, self->first, self->second);
+        jump(&self->context, &self->parent->context);
+    }
 }
 
-static __attribute__((noinline, noreturn)) void spawn_body(void) {
-    struct spawned *self = &parked;
-    struct bare *home = &outside;
-    long (*volatile run)(long) = work;
-    for (;;) {
-        self->result = run(self->argument);
-        jump(&self->context, home);
+// On the first arrival rsi is the context, which comes first in its coroutine.
+__asm__(".text\n"
+        ".p2align 4\n"
+        "gb_limit_pooled_boot:\n\t"
+        "movq %rsi, %rdi\n\t"
+        "callq gb_limit_pooled_body\n\t"
+        "ud2\n");
+extern char gb_limit_pooled_boot[];
+
+static void fill_pool(void) {
+    if (idle) return;
+    char *memory = malloc((size_t)pool_stacks * pool_stack_size);
+    for (int i = 0; memory && i < pool_stacks; i++) {
+        // The colours of the tops keep them out of each other's cache sets.
+        char *top = memory + (i + 1) * pool_stack_size - 128 - i % 32 * 64;
+        struct pooled *one = (struct pooled *)((uintptr_t)top & ~(uintptr_t)63);
+        one->context = (struct bare){one, gb_limit_pooled_boot, 0};
+        one->next = idle;
+        idle = one;
     }
+}
+
+static inline __attribute__((always_inline)) long
+spawn(struct pooled *parent, long (*run)(struct pooled *, long, long), long first, long second) {
+    struct pooled *child = idle;
+    idle = child->next;
+    child->run = run;
+    child->first = first;
+    child->second = second;
+    child->parent = parent;
+    jump(&parent->context, &child->context);
+    child->next = idle;
+    idle = child;
+    return result;
+}
+
+static long triple(struct pooled *self, long first, long second) {
+    (void)self;
+    return first * 3 + second;
 }
 
 long gb_limit_spawn(long count) {
-    struct spawned *target = &parked;
-    struct bare *mine = &outside;
+    fill_pool();
+    struct pooled *self = &home;
+    long (*volatile run)(struct pooled *, long, long) = triple;
     long sum = 0;
-    target->context = (struct bare){stack + stack_size - 8, (void *)spawn_body, 0};
-    for (long index = 0; index < count; index++) {
-        target->argument = index;
-        jump(mine, &target->context);
-        sum += target->result;
-    }
+    for (long index = 0; index < count; index++) sum += spawn(self, run, index, 0);
     return sum;
+}
+
+static long skynet(struct pooled *self, long number, long size) {
+    if (size == 1) return number;
+    long sum = 0, part = size / 10;
+    for (int i = 0; i < 10; i++) sum += spawn(self, skynet, number + i * part, part);
+    return sum;
+}
+
+long gb_limit_skynet(long size) {
+    fill_pool();
+    return spawn(&home, skynet, 0, size);
 }
 
 #endif

@@ -9,7 +9,7 @@ import Synchronization
 /// thread that freed it, then, a batch at a time, with the process.
 enum CorePool {
   private static let perChunk = 64
-  private static let spareMax = 4096
+  static var spareMax: Int { 4096 }
 
   /// Spare cores of the process, linked by `next`.
   private static let gate = Mutex<Void>(())
@@ -24,12 +24,13 @@ enum CorePool {
   private static let ids = Atomic<UInt64>(0)
 
   /// A core for a new greenlet.
-  static func take(_ hub: UnsafeMutablePointer<GreenletHub>) -> GreenletCell {
+  @inline(__always) static func take(
+    _ hub: UnsafeMutablePointer<GreenletHub>
+  ) -> GreenletCell {
     if unsafe hub.pointee.spare == nil { unsafe refill(hub) }
-    guard let core = unsafe hub.pointee.spare else { preconditionFailure("no core was made") }
+    let core = unsafe hub.pointee.spare.unsafelyUnwrapped
     unsafe hub.pointee.spare = core.pointee.next
     unsafe hub.pointee.spareCount -= 1
-    unsafe core.pointee.next = nil
     unsafe core.pointee.id = hub.pointee.nextID()
     return unsafe GreenletCell(core: core)
   }

@@ -60,6 +60,18 @@ public struct Coroutine<Input, Output>: ~Copyable {
   @inlinable @inline(__always) public init<Running: CoroutineBody>(
     on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, running body: Running
   ) throws(StackError) where Running.Input == Input, Running.Output == Output {
+    try self.init(
+      on: unsafe stacks.address, floatEnvironment: floatEnvironment, running: body)
+  }
+
+  /// Makes a coroutine that has not started, on a stack of a pool that somebody else holds.
+  ///
+  /// A reference to a pool costs a reference count in every body that spawns others; an address
+  /// does not.
+  @inlinable @inline(__always) public init<Running: CoroutineBody>(
+    on stacks: StackPool.Address, floatEnvironment: FloatEnvironment = .shared,
+    running body: Running
+  ) throws(StackError) where Running.Input == Input, Running.Output == Output {
     cell = try CoroutineCell(on: stacks)
     cell.put(body: body)
     cell.keep { cell, word in cell.runAll(Running.self, word) }
@@ -76,7 +88,7 @@ public struct Coroutine<Input, Output>: ~Copyable {
   ) throws -> Step<Output> {
     let cell = cell
     let word = Message.sending(input) { cell.enter(sending: $0) }
-    if _fastPath(cell.status == .suspended) {
+    if cell.status == .suspended {
       return .yielded(Message.value(word, Output.self))
     }
     return .returned(try cell.result(word))
@@ -224,7 +236,7 @@ extension CoroutineCell {
 
   /// What a finished body returned, or throws what it threw.
   @inlinable @inline(__always) func result<Output>(_ word: UInt) throws -> Output {
-    if unsafe core.pointee.failure != nil { throw takeFailure() }
+    if _slowPath(unsafe core.pointee.failure != nil) { throw takeFailure() }
     return Message.value(word, Output.self)
   }
 

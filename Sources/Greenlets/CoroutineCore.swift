@@ -75,6 +75,9 @@ public import Stacks
   /// The name under which its first frame waits on an idle stack.
   @inlinable static var parkingName: UInt { 0x636f_726f }
 
+  /// The name of one whose switches took the long way: it is laid anew.
+  static var longParkingName: UInt { 0x636f_726c }
+
   /// Bytes below a head that a core takes, whole lines.
   @inlinable static var room: Int { 448 }
 }
@@ -99,12 +102,13 @@ public import Stacks
   }
 
   /// Makes a coroutine that is ready, on a stack of the pool.
-  @inlinable @inline(__always) init(on stacks: StackPool) throws(StackError) {
+  @inlinable @inline(__always) init(on stacks: StackPool.Address) throws(StackError) {
     let head = unsafe try stacks.lend().head
     // SAFETY: `room` bytes below the head of a stack that this call owns; it has 16 KiB at least.
-    let place = unsafe UnsafeMutableRawPointer(head) - CoroutineCore.room
+    let place = unsafe gb_opaque(UnsafeMutableRawPointer(head) - CoroutineCore.room)
+      .unsafelyUnwrapped
     unsafe core = place.assumingMemoryBound(to: CoroutineCore.self)
-    if unsafe head.pointee.parked == CoroutineCore.parkingName && isFinishedUsually {
+    if unsafe head.pointee.parked == CoroutineCore.parkingName {
       setSuspended()
       let accesses = unsafe UnsafeMutableRawPointer(gb_accesses())
         .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
@@ -118,7 +122,7 @@ public import Stacks
   /// Writes a core, and the first frame below it.
   @usableFromInline @inline(never) func lay() {
     assert(MemoryLayout<CoroutineCore>.size <= CoroutineCore.room)
-    if unsafe head.pointee.parked == CoroutineCore.parkingName { forgetLongWay() }
+    if unsafe head.pointee.parked == CoroutineCore.longParkingName { forgetLongWay() }
     unsafe core.initialize(
       to: CoroutineCore(
         accesses: UnsafeMutableRawPointer(gb_accesses())
@@ -133,11 +137,6 @@ public import Stacks
 
   @inlinable @inline(__always) var status: CoroutineCore.Status {
     unsafe unsafeBitCast(gb_pair_tag(pair) & 3, to: CoroutineCore.Status.self)
-  }
-
-  /// Whether the first frame waits, and nothing but the contexts has to be exchanged with it.
-  @inlinable @inline(__always) var isFinishedUsually: Bool {
-    unsafe gb_pair_tag(pair) == CoroutineCore.Status.finished.rawValue
   }
 
   /// Makes a finished coroutine, whose first frame waits, one that is about to start.

@@ -9,6 +9,7 @@ extension CoroutineCell {
   func prepareLongWay() {
     guard unsafe !core.pointee.long.isAlways else { return }
     unsafe core.pointee.long.isAlways = true
+    unsafe head.pointee.parked = CoroutineCore.longParkingName
     // SAFETY: the saved stack pointer, whose low bits are the tag.
     unsafe UnsafeMutableRawPointer(core).assumingMemoryBound(to: UInt.self).pointee |= UInt(
       gb_pair_long)

@@ -107,7 +107,10 @@ public import Stacks
   open var body: GreenletBody? { nil }
 
   deinit {
-    unsafe GreenletCell(core: core).handleGone(Unmanaged.passUnretained(self).toOpaque())
+    let cell = unsafe GreenletCell(core: core)
+    if !cell.freeUsually() {
+      unsafe cell.handleGone(Unmanaged.passUnretained(self).toOpaque())
+    }
   }
 }
 

@@ -65,6 +65,30 @@ extension GreenletCell {
     if !isHeld { letGo() }
   }
 
+  /// Frees a core whose handle goes, if this is the usual end: dead, on its own thread, a child of
+  /// main, with nothing of its own.
+  ///
+  /// - Returns: Whether it is done.
+  @inline(__always) func freeUsually() -> Bool {
+    guard let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self),
+      unsafe core.pointee.phase == .dead, unsafe core.pointee.hub == hub,
+      unsafe core.pointee.head == nil, unsafe core.pointee.parentCore == hub.pointee.main,
+      unsafe !core.pointee.hasSettings, unsafe !core.pointee.isEnding,
+      unsafe hub.pointee.spareCount < CorePool.spareMax
+    else { return false }
+    unsafe core.pointee.handle = nil
+    unsafe hub.pointee.unlink(self)
+    unsafe core.pointee.hub = nil
+    unsafe core.pointee.phase = .free
+    unsafe core.pointee.id = 0
+    unsafe core.pointee.next = hub.pointee.spare
+    unsafe hub.pointee.spare = core
+    unsafe hub.pointee.spareCount &+= 1
+    // Main's handle is held by the hub, so nothing ends with this reference.
+    unsafe core.pointee.parent = nil
+    return true
+  }
+
   /// Clears the field, unless it names another handle by now.
   func clear(_ handle: UnsafeMutableRawPointer) {
     if unsafe core.pointee.handle == handle { unsafe core.pointee.handle = nil }
@@ -155,7 +179,7 @@ extension GreenletCell {
 
 extension GreenletHub {
   /// The current greenlet's handle.
-  mutating func currentHandle() -> Greenlet {
+  @inline(__always) mutating func currentHandle() -> Greenlet {
     if unsafe current == main, let mainHandle { return mainHandle }
     let cell = unsafe GreenletCell(core: current)
     return withHandles { cell.liveHandle() ?? Greenlet(adopting: cell) }

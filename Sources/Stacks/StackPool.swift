@@ -1,6 +1,6 @@
 // Reuse of stacks: a last-in-first-out free list with a limit, over any source.
 
-public import CSanitizers
+import CSanitizers
 
 /// A bounded pool of equal stacks, for one thread.
 ///
@@ -54,8 +54,7 @@ public import CSanitizers
   /// - Throws: ``StackError/limitReached(count:)``, or what the source throws.
   /// - Complexity: O(1); system calls only when no idle stack is left.
   @inlinable @inline(__always) public func lend() throws(StackError) -> Stack {
-    if let idle = unsafe core.pointee.popIdle() { return unsafe Stack(head: idle) }
-    return try unsafe StackPoolCore.make(for: core)
+    try unsafe address.lend()
   }
 
   /// Takes back a stack that a pool lent, whether that pool is this one or was let go.
@@ -64,20 +63,19 @@ public import CSanitizers
   /// - Precondition: A pool lent the stack, and it is not back already.
   @inlinable @inline(__always) public static func takeBack(_ stack: consuming Stack) {
     let head = unsafe stack.head
-    guard let core = unsafe head.pointee.pool else {
-      preconditionFailure("a stack came back that no pool made")
-    }
-    // SAFETY: the usable bytes of a stack on which nobody runs.
-    if gb_sanitizers_are_on() { unsafe freed(head) }
+    assert(unsafe head.pointee.pool != nil, "a stack came back that no pool made")
+    // SAFETY: a pool lent the stack, and lives until its last stack is back.
+    let core = unsafe head.pointee.pool.unsafelyUnwrapped
+    let isUsual = unsafe !core.pointee.needsCare
     unsafe core.pointee.pushIdle(head)
-    if unsafe core.pointee.isOrphan { unsafe StackPoolCore.settle(core) }
+    if _slowPath(!isUsual) { unsafe StackPoolCore.care(for: core, head) }
   }
 
   /// Takes back a stack that this pool lent.
   @inlinable public func takeBack(_ stack: consuming Stack) { Self.takeBack(stack) }
 
   /// The pool's address, for an engine that holds the pool elsewhere and looks at it often.
-  @unsafe public var address: Address { unsafe Address(core: core) }
+  @unsafe @inlinable @inline(__always) public var address: Address { unsafe Address(core: core) }
 
   /// A pool that somebody else holds.
   @safe @frozen public struct Address {
@@ -85,6 +83,12 @@ public import CSanitizers
     @usableFromInline let core: UnsafeMutablePointer<StackPoolCore>
 
     @inlinable init(core: UnsafeMutablePointer<StackPoolCore>) { unsafe self.core = core }
+
+    /// As ``StackPool/lend()``.
+    @inlinable @inline(__always) public func lend() throws(StackError) -> Stack {
+      if let idle = unsafe core.pointee.popIdle() { return unsafe Stack(head: idle) }
+      return try unsafe StackPoolCore.make(for: core)
+    }
 
     /// Lends an idle stack, if an engine's first frame waits on the one that is next.
     ///
@@ -110,14 +114,9 @@ public import CSanitizers
     return unsafe core.pointee.isOrphan
   }
 
-  @usableFromInline @inline(never) static func freed(_ head: UnsafeMutablePointer<StackHead>) {
-    let lowest = unsafe head.pointee.lowest
-    // SAFETY: as in takeBack; the first frame of a parked engine has nothing to protect.
-    unsafe gb_stack_is_free(lowest, UnsafeMutableRawPointer(head) - lowest)
-  }
-
   deinit {
     unsafe core.pointee.isOrphan = true
+    unsafe core.pointee.needsCare = true
     unsafe StackPoolCore.settle(core)
   }
 }
@@ -125,6 +124,9 @@ public import CSanitizers
 /// What a pool is made of, apart from its handle.
 @safe @usableFromInline struct StackPoolCore {
   @usableFromInline var idle: UnsafeMutablePointer<StackHead>?
+
+  /// Whether a stack that comes back needs more than to be put on the list.
+  @usableFromInline var needsCare = gb_sanitizers_are_on()
 
   /// Whether the pool was let go.
   @usableFromInline var isOrphan = false
@@ -186,6 +188,16 @@ public import CSanitizers
     unsafe stack.head.pointee.pool = unsafe core
     unsafe stack.head.pointee.markLent(true)
     return stack
+  }
+
+  /// Does what a stack that came back needs, in a pool that was let go or under a sanitizer.
+  @usableFromInline @inline(never) static func care(
+    for core: UnsafeMutablePointer<StackPoolCore>, _ head: UnsafeMutablePointer<StackHead>
+  ) {
+    let lowest = unsafe head.pointee.lowest
+    // SAFETY: the usable bytes of an idle stack, on which nobody runs.
+    unsafe gb_stack_is_free(lowest, UnsafeMutableRawPointer(head) - lowest)
+    if unsafe core.pointee.isOrphan { unsafe settle(core) }
   }
 
   /// Frees the idle stacks of a pool that was let go, and the core with the last stack.

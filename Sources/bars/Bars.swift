@@ -5,7 +5,7 @@ import Foundation
 @main enum Bars {
   static let areas: [(name: String, run: @Sendable () throws -> [Bar])] = [
     ("core", { try EngineBars.run() }),
-    ("engine", { try CoroutineBars.run() + GreenletBars.run() }),
+    ("engine", { try CoroutineBars.run() + GreenletBars.run() + ShapeBars.run() }),
     ("record", { try RecordBars.run() }),
   ]
 

@@ -50,7 +50,8 @@ struct Verdict {
     let rest = ours.trace.dropFirst(common.count) + theirs.trace.dropFirst(common.count)
     return common.contains { $0.hasPrefix("main used ") }
       && !rest.contains { $0.hasPrefix("main clears ") }
-      && common.contains { $0.contains(" keep ") || $0.contains(" defy ") } && common.contains { $0.contains(" x0") }
+      && common.contains { $0.contains(" keep ") || $0.contains(" defy ") }
+      && common.contains { $0.contains(" x0") }
   }
 
   var isDeath: Bool { ours.isDeath || theirs.isDeath }

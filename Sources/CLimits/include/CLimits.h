@@ -11,8 +11,12 @@ long gb_limit_paired(long rounds);
 /// The same, both ways by a jump.
 long gb_limit_jump(long rounds);
 
-/// Enters a context that runs a function and parks, `count` times: spawn, run and end on one
-/// pooled stack. Returns the sum of the results.
+/// Takes a pooled stack, runs a function on it that triples a number, and gives the stack back,
+/// `count` times; the first frame waits on the stack. Returns the sum of the results.
 long gb_limit_spawn(long count);
+
+/// The skynet tree by such spawns, nested: `size` leaves, ten children a node. Returns the sum of
+/// the leaves' numbers.
+long gb_limit_skynet(long size);
 
 #endif

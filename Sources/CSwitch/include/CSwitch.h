@@ -67,6 +67,15 @@ uintptr_t gb_switch_outofline(gb_context *from, gb_context *to, uintptr_t word);
 #error "no context switch for this machine: copy switch_x86_64_sysv.h and .S and port both"
 #endif
 
+/// The same address, of which the compiler does not know that it is the same.
+///
+/// What is then computed from it is computed from the register that a pair's switch keeps, and not
+/// loaded from where an equal value was put away.
+static inline __attribute__((always_inline)) void *gb_opaque(void *address) {
+    __asm__("" : "+r"(address));
+    return address;
+}
+
 /// The tag of a pair.
 static inline __attribute__((always_inline)) uint8_t gb_pair_tag(const gb_pair *pair) {
     return *(const uint8_t *)pair & 7;
