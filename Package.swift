@@ -112,7 +112,8 @@ let package = Package(
     .testTarget(
       name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
     .testTarget(
-      name: "StacksTests", dependencies: ["Stacks"] + jemallocStacks, swiftSettings: strict),
+      name: "StacksTests", dependencies: ["Greenlets", "Stacks"] + jemallocStacks,
+      swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
     .testTarget(
       name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),

@@ -3,6 +3,7 @@
 #define CJEMALLOC_SHIM_H
 
 #include <jemalloc/jemalloc.h>
+#include <stdint.h>
 
 /// Memory of one arena, aligned, past the thread cache: a stack is cached by its pool already.
 static inline void *gb_arena_allocate(size_t size, size_t alignment, unsigned arena) {
@@ -12,6 +13,13 @@ static inline void *gb_arena_allocate(size_t size, size_t alignment, unsigned ar
 static inline void gb_arena_free(void *block, size_t size, size_t alignment, unsigned arena) {
     sdallocx(block, size,
              MALLOCX_ARENA(arena) | MALLOCX_ALIGN(alignment) | MALLOCX_TCACHE_NONE);
+}
+
+/// Bytes that this thread has allocated so far, by jemalloc's own count; 0 where it keeps none.
+static inline uint64_t gb_thread_allocated(void) {
+    uint64_t bytes = 0;
+    size_t size = sizeof bytes;
+    return mallctl("thread.allocated", &bytes, &size, NULL, 0) ? 0 : bytes;
 }
 
 /// Makes an arena. Returns 0 or an error number.
