@@ -143,7 +143,7 @@ extension GreenletCell {
     sending word: UInt, _ type: Any.Type
   ) -> GreenletArrival {
     let hub = unsafe core.pointee.hub.unsafelyUnwrapped
-    if unsafe hub.pointee.bodyFailure != nil { return fail() }
+    if unsafe hub.pointee.bodyFailure != nil { return fail(asking: parent ?? self) }
     unsafe hub.pointee.messageType = type
     do {
       let heir = try unsafe GreenletHub.heir(of: self, on: hub)
@@ -151,15 +151,16 @@ extension GreenletCell {
     } catch {
       // Nobody gets the result: the error that its heir cannot start takes its place.
       Message.discard(word, type)
+      let refuser = unsafe GreenletHub.nearest(parent ?? self, on: hub, carrying: error)
       unsafe hub.pointee.bodyFailure = error
-      return fail()
+      return fail(asking: GreenletHub.next(after: refuser))
     }
   }
 
-  /// Dies, and leaves an error to the parent.
-  private func fail() -> GreenletArrival {
+  /// Dies, and leaves an error to an ancestor.
+  private func fail(asking ancestor: GreenletCell) -> GreenletArrival {
     let hub = unsafe core.pointee.hub.unsafelyUnwrapped
-    let (heir, word) = unsafe deliverFailure(on: hub)
+    let (heir, word) = unsafe deliverFailure(to: ancestor, on: hub)
     let kind: GreenletEvent.Kind =
       unsafe hub.pointee.pending.contains(.failure) ? .throw : .switch
     return unsafe depart(to: heir, word, as: kind, on: hub)
@@ -167,12 +168,12 @@ extension GreenletCell {
 
   /// A function of its own: no frame that waits for another body may keep the error.
   @inline(never) private func deliverFailure(
-    on hub: UnsafeMutablePointer<GreenletHub>
+    to ancestor: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>
   ) -> (GreenletCell, UInt) {
     guard let error = unsafe hub.pointee.bodyFailure.take() else {
       preconditionFailure("a failure without an error")
     }
-    return unsafe GreenletHub.deliver(error, to: parent ?? self, hasDied: true, on: hub)
+    return unsafe GreenletHub.deliver(error, to: ancestor, hasDied: true, on: hub)
   }
 
   /// Leaves for the last time; whoever arrives clears away.
@@ -222,24 +223,19 @@ extension GreenletHub {
     var (one, error, hasDied) = (cell, error, hasDied)
     while true {
       one = unsafe nearest(one, on: hub, carrying: error)
-      if hasDied, let exit = error as? GreenletExit {
-        // An exit that left a dead greenlet is a value, and a value starts an unstarted ancestor.
-        do {
-          let heir = try unsafe target(one, on: hub)
+      do {
+        // An unstarted one that gets an error starts only to die of it, before its body.
+        let heir = try unsafe target(one, on: hub)
+        if hasDied, let exit = error as? GreenletExit {
+          // An exit that left a dead greenlet is a value, and a value starts an unstarted ancestor.
           unsafe hub.pointee.messageType = GreenletExit.self
           return (heir, Message.word(exit))
-        } catch let other { error = other }
-      }
-      guard unsafe one.core.pointee.phase == .unstarted else { break }
-      // It starts only to die of the error, before its body: so it is like any other that gets one.
-      do {
-        one = try unsafe target(one, on: hub)
+        }
+        one = heir
         break
       } catch let other {
-        unsafe one.core.pointee.phase = .dead
-        unsafe hub.pointee.counts.note(.dropped)
-        one.dropBody()
-        (error, hasDied) = (other, true)
+        // Who cannot start stays as it is; why it cannot is the next ancestor's.
+        (one, error, hasDied) = (next(after: one), other, true)
       }
     }
     unsafe hub.pointee.failure = error
@@ -247,8 +243,16 @@ extension GreenletHub {
     return (one, 0)
   }
 
+  /// Who is asked after one that cannot take a result.
+  static func next(after cell: GreenletCell) -> GreenletCell {
+    guard unsafe cell.core.pointee.phase == .unstarted, let parent = cell.parent else {
+      return cell
+    }
+    return parent
+  }
+
   /// The nearest of `cell` and its ancestors that can take something on this thread.
-  private static func nearest(
+  static func nearest(
     _ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>, carrying error: any Error
   ) -> GreenletCell {
     var one = cell

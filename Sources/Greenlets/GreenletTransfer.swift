@@ -127,6 +127,8 @@ extension GreenletHub {
     // Held meanwhile: the user's code may let everything go.
     let handle = unsafe cell.handle(on: hub)
     let body = handle.body
+    // It may have been moved to another thread, which alone may start it then.
+    try unsafe cell.checkThread(hub)
     guard unsafe cell.core.pointee.phase == .unstarted, unsafe !cell.core.pointee.hasBody else {
       return
     }
