@@ -84,14 +84,14 @@ struct RowsTests {
         \(Self.attribute) func plain() { let text = "S4: none" }
         \(Self.attribute)(arguments: ["S5: none"]) func list(text: String) {}
         \(Self.attribute)("V10: the last")
-        func `says it in words`() {}
+        func isTheLast() throws {}
       """
     let found = RowReader.tests(in: text.components(separatedBy: "\n"))
     #expect(
       found == [
         RowReader.RowTest(rows: ["S7"], function: "walksUp"),
         RowReader.RowTest(rows: ["S2", "S3"], function: "takesOne"),
-        RowReader.RowTest(rows: ["V10"], function: "says it in words"),
+        RowReader.RowTest(rows: ["V10"], function: "isTheLast"),
       ])
   }
 
@@ -134,8 +134,8 @@ enum RowReader {
           rows = name.1.components(separatedBy: ", ")
         }
       }
-      if !rows.isEmpty, let named = rest.firstMatch(of: /(?:^|\s)func +(?:`([^`]+)`|(\w+))/) {
-        found.append(RowTest(rows: rows, function: String(named.1 ?? named.2 ?? "")))
+      if !rows.isEmpty, let named = rest.firstMatch(of: /(?:^|\s)func +(\w+)/) {
+        found.append(RowTest(rows: rows, function: String(named.1)))
         rows = []
       }
     }
