@@ -54,7 +54,8 @@ let package = Package(
 
     // Floor 2: the engine's face; plain values.
     .target(
-      name: "Greenlets", dependencies: ["CSanitizers", "CSwitch", "Stacks"], swiftSettings: strict),
+      name: "Greenlets", dependencies: ["CSanitizers", "CSwitch", "Stacks"],
+      exclude: ["README.md"], swiftSettings: strict),
     .target(name: "Reports", swiftSettings: strict),
 
     // Floor 3: the contracts of the hall; the statistics of pairs.

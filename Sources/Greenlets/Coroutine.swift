@@ -18,6 +18,9 @@ public import Stacks
 /// A coroutine belongs to the thread that made it. It is noncopyable: when it goes out of scope it
 /// is cancelled and its stack goes back to the pool.
 ///
+/// A body that runs is, to everybody else, its resumer: ``Greenlet/current`` and the values of a
+/// ``GreenletLocal`` are those of the greenlet that resumed it. Another greenlet may resume it next.
+///
 /// ## Ending early
 ///
 /// Swift has no unwinding. Cancelling therefore resumes the body one last time, and the pending
@@ -38,7 +41,7 @@ public struct Coroutine<Input, Output>: ~Copyable {
   ///   - stacks: Lends the stack, and gets it back when the coroutine is gone.
   ///   - floatEnvironment: Whether the body has floating-point control words of its own.
   ///   - body: Called on the first ``resume(_:)``, with its input.
-  /// - Throws: What ``StackPool/lend()`` throws.
+  /// - Throws: `StackError`, as `StackPool.lend()` does.
   /// - Complexity: O(1); allocates nothing but the closure's captures.
   @inlinable @inline(__always) public init(
     on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, body: @escaping Body
@@ -55,8 +58,8 @@ public struct Coroutine<Input, Output>: ~Copyable {
   ///   - stacks: Lends the stack, and gets it back when the coroutine is gone.
   ///   - floatEnvironment: Whether the body has floating-point control words of its own.
   ///   - body: Run on the first ``resume(_:)``, with its input.
-  /// - Throws: What ``StackPool/lend()`` throws.
-  /// - Complexity: O(1).
+  /// - Throws: `StackError`, as `StackPool.lend()` does.
+  /// - Complexity: O(1); allocates nothing for a body of at most four words.
   @inlinable @inline(__always) public init<Running: CoroutineBody>(
     on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, running body: Running
   ) throws(StackError) where Running.Input == Input, Running.Output == Output {
@@ -80,8 +83,14 @@ public struct Coroutine<Input, Output>: ~Copyable {
 
   /// Continues the body until it suspends itself, returns or throws.
   ///
+  /// The caller waits meanwhile, and the body may change whatever it shares with the caller. A body
+  /// that switches to another greenlet comes back when somebody switches to the caller's.
+  ///
+  /// - Parameter input: What the pending ``Suspender/suspend(_:)`` returns; the first one is the
+  ///   body's argument.
+  /// - Returns: What the body suspended itself with, or returned.
   /// - Throws: What the body throws. The coroutine is then finished.
-  /// - Precondition: The coroutine is neither running nor finished.
+  /// - Precondition: The coroutine is neither running nor finished, and this is its thread.
   /// - Complexity: Two context switches, no allocation.
   @inlinable @inline(__always) public borrowing func resume(
     _ input: consuming Input
@@ -95,6 +104,8 @@ public struct Coroutine<Input, Output>: ~Copyable {
   }
 
   /// Whether the body has returned or thrown.
+  ///
+  /// - Complexity: O(1).
   @inlinable public var isFinished: Bool { cell.status == .finished }
 
   @inlinable @inline(__always) deinit {
@@ -108,12 +119,19 @@ public struct Coroutine<Input, Output>: ~Copyable {
 
 /// What runs in a coroutine, as a type.
 public protocol CoroutineBody<Input, Output> {
+  /// What it is resumed with.
   associatedtype Input
+
+  /// What it suspends itself with, and returns.
   associatedtype Output
 
   /// Runs on the coroutine's stack.
   ///
+  /// - Parameters:
+  ///   - suspender: The way to suspend the coroutine, as long as this call lasts.
+  ///   - first: The first resume's input.
   /// - Returns: What the last resume returns.
+  /// - Throws: What the last resume throws. Let ``Cancelled`` pass.
   func run(_ suspender: Suspender<Input, Output>, _ first: Input) throws -> Output
 }
 
@@ -149,7 +167,10 @@ extension Step: Sendable where Output: Sendable {}
 extension Step: Equatable where Output: Equatable {}
 
 /// Thrown in the body of a coroutine that is being cancelled.
+///
+/// Let it pass: a body that catches it and suspends itself is asked again, ten times in all.
 @frozen public struct Cancelled: Error {
+  /// Makes one; for code that ends a body in the same way.
   @inlinable public init() {}
 }
 
@@ -163,6 +184,8 @@ extension Step: Equatable where Output: Equatable {}
 }
 
 /// The body's way to suspend its coroutine.
+///
+/// Valid while the body runs. One that is kept for longer names a stack that is another's by then.
 @frozen public struct Suspender<Input, Output> {
   @usableFromInline let cell: CoroutineCell
 
@@ -170,10 +193,15 @@ extension Step: Equatable where Output: Equatable {}
 
   /// Returns `output` from the pending ``Coroutine/resume(_:)`` and waits for the next one.
   ///
+  /// Whoever has the coroutine decides when that is, and whether it ever comes. What is shared with
+  /// others may have changed by then.
+  ///
+  /// - Parameter output: What the pending resume returns.
   /// - Returns: The input of the next resume.
   /// - Throws: ``Cancelled`` when the coroutine is being cancelled. Let it pass.
   /// - Precondition: Called while the coroutine runs: on its own stack, or on that of a coroutine that
   ///   it has resumed and that did not leave yet. The latter is left, too, and goes on with it.
+  /// - Complexity: One context switch, no allocation.
   @inlinable @inline(__always) public func suspend(
     _ output: consuming Output
   ) throws(Cancelled) -> Input {

@@ -63,13 +63,16 @@ public enum EngineCounters {
   public static var swallowedExits: Int { swallowedCount.load(ordering: .relaxed) }
 
   /// Threads that have a main greenlet.
+  ///
+  /// - Complexity: O(1); locks the list of threads.
   public static var mainGreenlets: Int { ThreadList.count }
 
   private static let hook = Mutex<(@Sendable (any Error) -> Void)?>(nil)
 
   /// Is called with each error that nobody can be thrown, on the thread where it came up.
   ///
-  /// A line on standard error when nil.
+  /// A line on standard error when nil. One for all threads; setting it needs no care. It is called
+  /// in the middle of ending a greenlet, so better not switch in it.
   public static var onUnraisable: (@Sendable (any Error) -> Void)? {
     get { hook.withLock { $0 } }
     set { hook.withLock { $0 = newValue } }
@@ -92,6 +95,7 @@ public enum EngineCounters {
 ///
 /// Threads go on meanwhile, so the numbers are those of moments close to each other.
 public struct GreenletCensus: Hashable, Sendable {
+  /// Made, and neither started nor dropped.
   public let unstarted: Int
 
   /// Running and suspended, main greenlets included.
@@ -99,16 +103,22 @@ public struct GreenletCensus: Hashable, Sendable {
 
   /// One for each thread that uses greenlets.
   public let running: Int
+
+  /// Active ones that do not run.
   public let suspended: Int
 
   /// Died so far.
   public let finished: Int
+
+  /// Given up so far, because they refused to end.
   public let quarantined: Int
 
   /// Created so far, main greenlets included.
   public let created: Int
 
   /// The numbers of now.
+  ///
+  /// - Complexity: O(threads); locks their list for so long.
   public static var now: GreenletCensus {
     let sum = GreenletCounts()
     sum.add(ThreadList.ended)

@@ -40,15 +40,26 @@ public import Stacks
 
   /// Where a greenlet is in its life.
   public enum State: UInt8, Sendable {
-    case unstarted, running, suspended, dead
+    /// It has no stack yet; its first switch starts the body.
+    case unstarted
 
-    /// Its thread has ended before it did.
+    /// It is its thread's current one.
+    case running
+
+    /// It waits in the middle of its body, or of its thread's for a main greenlet.
+    case suspended
+
+    /// Its body is over, or was let go of unrun.
+    case dead
+
+    /// Its thread has ended before it did, or it refused to end.
     case orphaned
   }
 
   /// Makes a greenlet that has not started.
   ///
-  /// Nothing runs, and no stack is taken yet.
+  /// Nothing of it runs, and no stack is taken yet. Greenlets that other threads let go of are ended
+  /// here.
   ///
   /// - Parameters:
   ///   - name: For messages; need not be unique.
@@ -74,6 +85,17 @@ public import Stacks
   }
 
   /// Makes a greenlet whose body takes no message.
+  ///
+  /// The message of its first switch is `Void`.
+  ///
+  /// - Parameters:
+  ///   - name: For messages; need not be unique.
+  ///   - parent: Gets the result; the current greenlet when nil.
+  ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
+  ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
+  ///   - floatEnvironment: Whether it has floating-point control words of its own.
+  ///   - body: Called at the first switch.
+  /// - Complexity: O(1); the handle is the one allocation.
   @inlinable public convenience init<Output>(
     _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
@@ -85,6 +107,16 @@ public import Stacks
   }
 
   /// Makes a greenlet without a body: ``setBody(_:)`` or a subclass's ``body`` brings it.
+  ///
+  /// Switched to without one, it refuses: ``GreenletError/noBody(greenlet:)``.
+  ///
+  /// - Parameters:
+  ///   - name: For messages; need not be unique.
+  ///   - parent: Gets the result; the current greenlet when nil.
+  ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
+  ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
+  ///   - floatEnvironment: Whether it has floating-point control words of its own.
+  /// - Complexity: O(1); the handle is the one allocation.
   public init(
     _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared
@@ -103,7 +135,8 @@ public import Stacks
 
   /// What to run when the greenlet was given no body: asked at its first switch.
   ///
-  /// It may switch, reparent, even start this greenlet; then the switch goes on with what is.
+  /// It may switch, reparent, even start this greenlet; then the switch goes on with what is. It is
+  /// called on the stack of whoever switches, and again at the next switch if it was nil.
   open var body: GreenletBody? { nil }
 
   deinit {
@@ -116,6 +149,10 @@ public import Stacks
 
 extension Greenlet {
   /// The greenlet that runs on this thread.
+  ///
+  /// Greenlets that other threads let go of are ended here: they run meanwhile, and the caller waits.
+  ///
+  /// - Complexity: O(1), and what ends. A handle is allocated if there is none.
   public static var current: Greenlet {
     let hub = unsafe GreenletHub.ofThisThread()
     unsafe GreenletHub.checkpoint(hub)
@@ -123,6 +160,10 @@ extension Greenlet {
   }
 
   /// The greenlet that is this thread's ordinary stack.
+  ///
+  /// Its first use in a thread sets the thread up.
+  ///
+  /// - Complexity: O(1).
   public static var main: Greenlet {
     guard let main = unsafe GreenletHub.ofThisThread().pointee.mainHandle else {
       preconditionFailure("a thread without its main greenlet")
@@ -131,6 +172,10 @@ extension Greenlet {
   }
 
   /// Ends greenlets that other threads let go of, as any switch does.
+  ///
+  /// They run meanwhile, and the caller waits. For threads that do nothing else with greenlets.
+  ///
+  /// - Complexity: O(1) when there are none.
   public static func drain() { unsafe GreenletHub.checkpoint(GreenletHub.ofThisThread()) }
 
   final var cell: GreenletCell { unsafe GreenletCell(core: core) }
@@ -162,9 +207,13 @@ extension Greenlet {
   }
 
   /// Whether it will never run again.
+  ///
+  /// - Complexity: As ``state-swift.property``.
   public final var isDead: Bool { state == .dead || state == .orphaned }
 
   /// Whether it has started and is not dead.
+  ///
+  /// - Complexity: O(1), or that of ``state-swift.property`` for an unstarted one.
   public final var isActive: Bool { state == .running || state == .suspended }
 
   /// Who gets the result.
@@ -174,8 +223,10 @@ extension Greenlet {
 
   /// Chooses another parent; it takes effect when the greenlet dies.
   ///
-  /// An unstarted greenlet may be given a parent of another thread, and runs there.
+  /// An unstarted greenlet may be given a parent of another thread, and runs there. If nobody else
+  /// holds the old parent, that one is ended before this returns.
   ///
+  /// - Parameter parent: May be dead: it is passed over.
   /// - Throws: ``GreenletError/cyclicParent(greenlet:parent:)``,
   ///   ``GreenletError/mainHasNoParent``, ``GreenletError/parentOnOtherThread(greenlet:parent:)``
   ///   for one that has started, or ``GreenletError/parentOrphaned(greenlet:parent:)``.
@@ -201,6 +252,8 @@ extension Greenlet {
 
   /// Gives an unstarted greenlet another body.
   ///
+  /// The captures of the old one go before this returns; what they are may switch.
+  ///
   /// - Throws: ``GreenletError/alreadyStarted(greenlet:)`` or ``GreenletError/mainHasNoBody``.
   public final func setBody<Input, Output>(
     _ body: @escaping (Input) throws -> Output
@@ -211,6 +264,8 @@ extension Greenlet {
 
   /// Takes an unstarted greenlet's body away: it cannot start until it gets another one.
   ///
+  /// The captures go before this returns; what they are may switch.
+  ///
   /// - Throws: ``GreenletError/alreadyStarted(greenlet:)`` or ``GreenletError/mainHasNoBody``.
   public final func removeBody() throws(GreenletError) {
     guard unsafe !core.pointee.isMain else { throw .mainHasNoBody }
@@ -220,13 +275,17 @@ extension Greenlet {
 
   /// Ends this greenlet: throws ``GreenletExit`` into it until it is dead.
   ///
-  /// The caller gets control back, whoever the parent is. An unstarted greenlet dies unrun; a dead
-  /// one stays as it is. Killing the current greenlet throws the exit right here.
+  /// The caller gets control back, whoever the parent is: it is the parent for so long. What the
+  /// greenlet's cleanup switches to runs meanwhile. An unstarted greenlet dies unrun; a dead one stays
+  /// as it is. Killing the current greenlet throws the exit right here. Killing main throws it into
+  /// main, as ``throw(_:)->()`` does.
   ///
   /// - Parameter tries: How often a body that swallows the exit and switches away is asked again.
   /// - Throws: What the greenlet died of, unless that is the exit;
   ///   ``GreenletError/exitSwallowed(greenlet:)`` when it would not die: it can be used and killed
-  ///   again.
+  ///   again; ``GreenletError/wrongThread(greenlet:current:)`` or
+  ///   ``GreenletError/threadEnded(greenlet:current:)``.
+  /// - Precondition: `tries > 0`.
   public final func kill(tries: Int = EngineCounters.exitTriesMax) throws {
     precondition(tries > 0, "a kill without a try")
     let hub = unsafe GreenletHub.ofThisThread()
@@ -249,7 +308,9 @@ extension Greenlet {
 }
 
 extension Greenlet: Hashable {
+  /// Whether both are the same handle: a greenlet has one at most.
   public static func == (left: Greenlet, right: Greenlet) -> Bool { left === right }
+  /// Hashes the identity.
   public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
 
@@ -266,6 +327,8 @@ public struct GreenletBody {
   let keep: (GreenletCell) -> Void
 
   /// Wraps a body.
+  ///
+  /// - Parameter body: Called at the first switch, with the message.
   public init<Input, Output>(_ body: @escaping (Input) throws -> Output) {
     keep = { $0.keep(body: body) }
   }

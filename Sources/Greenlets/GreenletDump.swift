@@ -47,12 +47,17 @@ extension GreenletCell {
 /// Writes down which greenlets there are and where they are suspended.
 public enum GreenletDump {
   /// This thread's greenlets, as a tree of parents with the backtraces of the suspended.
+  ///
+  /// - Complexity: O(greenlets and their frames); looks up the name of each function.
   public static func ofThisThread() -> String {
     let hub = unsafe GreenletHub.ofThisThread()
     return unsafe text(hub)
   }
 
   /// The function that an address lies in, demangled, with the distance from its beginning.
+  ///
+  /// - Parameter address: As in ``Greenlet/backtrace()``.
+  /// - Returns: The bare address where the program has no name for it.
   public static func symbol(at address: UInt) -> String {
     var buffer = [CChar](repeating: 0, count: 1024)
     unsafe gb_symbol(UnsafeRawPointer(bitPattern: address), &buffer, buffer.count)
@@ -102,7 +107,7 @@ public enum GreenletDump {
   /// Has every thread write down its greenlets, each at its next switch.
   ///
   /// - Parameter file: A file descriptor; standard error otherwise.
-  /// - Returns: How many threads were asked.
+  /// - Returns: How many threads were asked; ``answers`` says how many have written.
   @discardableResult public static func request(to file: Int32 = 2) -> Int {
     output.store(file, ordering: .relaxed)
     var count = 0
@@ -113,7 +118,7 @@ public enum GreenletDump {
     return count
   }
 
-  /// How many threads have written so far.
+  /// How many threads have written so far, to all requests together.
   public static var answers: Int { answered.load(ordering: .relaxed) }
 
   static func answer(_ hub: UnsafeMutablePointer<GreenletHub>) {
@@ -124,8 +129,8 @@ public enum GreenletDump {
 
   /// Has every thread write down its greenlets to standard error whenever a signal comes.
   ///
-  /// The signal only leaves a note; each thread writes at its next switch, and one that is stuck in
-  /// a greenlet does not. What had handled the signal before does not any more.
+  /// The signal only leaves a note, which a thread of the library's own reads; each thread writes at
+  /// its next switch, and one that is stuck in a greenlet does not. What had handled the signal before does not any more.
   ///
   /// - Parameter number: As `SIGUSR1`.
   /// - Returns: Whether the signal can be handled.

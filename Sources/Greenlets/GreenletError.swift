@@ -2,11 +2,13 @@
 
 /// Ends a greenlet quietly: one that leaves a body is delivered to the parent as a value.
 ///
-/// Subclass it to carry something. Let it pass: in Swift every `catch` and `try?` that names no
+/// Subclass it to carry something, whose safety between threads is then the subclass's business. Let
+/// it pass: in Swift every `catch` and `try?` that names no
 /// error catches it too, and a body that goes on is asked again.
 open class GreenletExit: Error, @unchecked Sendable {
   // SAFETY (@unchecked Sendable): the class has no state; a subclass answers for its own.
 
+  /// Makes one without anything to carry.
   public init() {}
 }
 

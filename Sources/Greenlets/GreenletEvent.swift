@@ -3,6 +3,8 @@
 import CSwitch
 
 /// Something that happened to a greenlet.
+///
+/// It holds handles of both greenlets: an event that is kept keeps them from being ended.
 public struct GreenletEvent {
   /// What happened.
   ///
@@ -35,6 +37,7 @@ public struct GreenletEvent {
     case wake
   }
 
+  /// What happened.
   public let kind: Kind
 
   /// Who was left; for other kinds than `switch` and `throw`, whom it is about.
@@ -57,7 +60,10 @@ public struct GreenletEvent {
 public struct GreenletReference: Hashable {
   /// As ``Greenlet/id``.
   public let id: UInt64
+  /// As ``Greenlet/name`` was.
   public let name: String
+
+  /// Whether it is its thread's own stack.
   public let isMain: Bool
 
   /// The handle; nil for one that is ended because it has none.

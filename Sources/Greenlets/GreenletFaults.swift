@@ -2,12 +2,15 @@
 
 /// Faults that are waiting to happen on this thread.
 ///
-/// Each happens once, to the n-th occasion from now, and is then gone.
+/// Each happens once, to the n-th occasion from now, and is then gone. Switches with a message are
+/// occasions; a `throw` and what the engine does by itself are not, but for stacks.
 public struct GreenletFaults {
   /// The first switch that is to get no stack: 1 is the next one.
   public var failingStack: Int?
 
   /// The switch that is to be refused with ``GreenletError/injected(greenlet:current:)``.
+  ///
+  /// Its target stays as it was, but for an unstarted one: that has its stack by then.
   public var failingSwitch: Int?
 
   /// The suspension that is to end with ``error`` instead of a message.
@@ -16,9 +19,12 @@ public struct GreenletFaults {
   /// What ``throwingSuspension`` throws.
   public var error: any Error = GreenletExit()
 
+  /// No faults.
   public init() {}
 
   /// The faults of this thread; setting them replaces those that have not happened.
+  ///
+  /// Every switch takes the long way until an empty value is set.
   public static var ofThisThread: GreenletFaults {
     get { unsafe GreenletHub.ofThisThread().pointee.faults }
     set {

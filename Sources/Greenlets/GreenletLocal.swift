@@ -24,15 +24,27 @@ public final class GreenletLocal<Value> {
   private let standard: Value
 
   /// Makes a local whose value is `standard` wherever none was set.
+  ///
+  /// Keep it as long as its values are of interest: as a global, or a property of what lives on.
   public init(_ standard: Value) { self.standard = standard }
 
   /// The current greenlet's value.
+  ///
+  /// - Complexity: O(1); the first value that a greenlet sets allocates.
   public var value: Value {
     get { Self.storage?.values[ObjectIdentifier(self)] as? Value ?? standard }
     set { Self.storageForWriting.values[ObjectIdentifier(self)] = newValue }
   }
 
   /// Runs something with another value, in the current greenlet only, however it switches meanwhile.
+  ///
+  /// Greenlets that share the current one's values see the other value, too.
+  ///
+  /// - Parameters:
+  ///   - value: The value until `body` is over.
+  ///   - body: May switch. It is called at once.
+  /// - Returns: What `body` returns.
+  /// - Throws: What `body` throws.
   public func withValue<Result, Failure: Error>(
     _ value: Value, _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -55,6 +67,9 @@ public final class GreenletLocal<Value> {
 }
 
 /// A greenlet's values of all locals, to look at and to hand on.
+///
+/// A reference: what is set here, the greenlets that have these values see at once. They belong to
+/// the thread of those greenlets.
 public struct GreenletLocals {
   /// What a new greenlet gets of its creator's values.
   public enum Inheritance: Sendable {
@@ -78,13 +93,15 @@ public struct GreenletLocals {
   /// How many locals have a value here.
   public var count: Int { storage.values.count }
 
-  /// The value of a local, if one was set.
+  /// The value of a local, if one was set; setting nil takes it away.
   public subscript<Value>(_ local: GreenletLocal<Value>) -> Value? {
     get { storage.values[ObjectIdentifier(local)] as? Value }
     nonmutating set { storage.values[ObjectIdentifier(local)] = newValue }
   }
 
   /// A copy that later changes of this one do not touch.
+  ///
+  /// - Complexity: O(values).
   public func copy() -> GreenletLocals { GreenletLocals(storage: LocalValues(storage.values)) }
 }
 

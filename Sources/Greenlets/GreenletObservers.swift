@@ -5,13 +5,16 @@ import Synchronization
 
 /// A thread's observer.
 ///
+/// It is told of a switch by whoever arrives, so the origin is suspended or dead. The event's error is
+/// what the target is about to get.
+///
 /// An error that it throws at a `switch` or `throw` removes it, takes the place of what was being
 /// delivered, and is thrown in the target. At another kind of event it removes it, and is reported as
 /// unraisable.
 public typealias GreenletTracer = (GreenletEvent) throws -> Void
 
 extension Greenlet {
-  /// This thread's tracer.
+  /// This thread's tracer, nil if there is none.
   public static var tracer: GreenletTracer? {
     unsafe GreenletHub.ofThisThread().pointee.tracer
   }
@@ -57,6 +60,11 @@ public enum GreenletObservers {
   static var areAny: Bool { list.withLock { !$0.entries.isEmpty } }
 
   /// Adds an observer, told of the events of all threads on the thread where they happen.
+  ///
+  /// It may be called by several threads at once. It may switch, and is not told of that.
+  ///
+  /// - Returns: What ``remove(_:)`` takes.
+  /// - Complexity: O(threads).
   public static func add(_ observer: @escaping @Sendable (GreenletEvent) -> Void) -> Token {
     let token = list.withLock { list in
       defer { list.next += 1 }
@@ -69,7 +77,7 @@ public enum GreenletObservers {
 
   /// Removes an observer.
   ///
-  /// One that was removed already is no error.
+  /// One that was removed already is no error. Another thread may be in the middle of calling it.
   public static func remove(_ token: Token) {
     let isEmpty = list.withLock { list in
       list.entries.removeAll { $0.number == token.number }
@@ -82,6 +90,10 @@ public enum GreenletObservers {
   /// Tells this thread's tracer and all observers that a greenlet waits or can go on.
   ///
   /// For schedulers: the engine knows of neither.
+  ///
+  /// - Parameters:
+  ///   - kind: ``GreenletEvent/Kind/block`` or ``GreenletEvent/Kind/wake``.
+  ///   - greenlet: Who waits or can go on.
   public static func tell(_ kind: GreenletEvent.Kind, about greenlet: Greenlet) {
     unsafe GreenletHub.ofThisThread().pointee.note(kind, of: greenlet.cell)
   }

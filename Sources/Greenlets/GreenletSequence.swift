@@ -34,12 +34,16 @@ public struct GreenletSequence<Element>: Sequence {
 
   /// Starts an iteration; the body runs with the first `next`.
   ///
+  /// An iterator that gets no stack has no elements, and a ``Iterator/failure``.
+  ///
   /// - Complexity: O(1).
   public func makeIterator() -> Iterator {
     Iterator(stacks: unsafe stacks ?? GreenletHub.ofThisThread().pointee.poolOfThread(), body: body)
   }
 
   /// One iteration.
+  ///
+  /// It belongs to the thread that made it. Let go early, it ends the body, which runs meanwhile.
   public final class Iterator: IteratorProtocol {
     private let turn: Turn
     private let coroutine: Coroutine<Void, Element>?
@@ -60,8 +64,11 @@ public struct GreenletSequence<Element>: Sequence {
 
     /// The next element; nil when the body has ended.
     ///
-    /// - Precondition: Not called by the body itself.
-    /// - Complexity: Two context switches.
+    /// The body runs until it yields or ends, and the caller waits. What it throws ends the
+    /// iteration and is kept in ``failure``.
+    ///
+    /// - Precondition: Not called by the body itself, and on the thread that made the iterator.
+    /// - Complexity: Two context switches, and what the body does.
     public func next() -> Element? {
       guard failure == nil, coroutine != nil else { return nil }
       precondition(!turn.isTaken, "the body of a sequence asked for its own next element")
@@ -85,6 +92,9 @@ public struct GreenletSequence<Element>: Sequence {
 
     /// Yields an element, and goes on when the next one is asked for.
     ///
+    /// What is shared with whoever iterates may have changed by then.
+    ///
+    /// - Parameter element: What the pending `next` returns.
     /// - Throws: ``Cancelled`` when the iterator was let go: let it pass.
     ///   ``GreenletError/noGenerator`` when the sequence's body does not run.
     public func callAsFunction(_ element: Element) throws {

@@ -6,12 +6,20 @@ public import Synchronization
 extension Greenlet {
   /// Continues this greenlet with a message, until somebody switches back here.
   ///
-  /// A dead greenlet stands for its nearest living ancestor. Switching to the current greenlet
-  /// returns the message at once.
+  /// An unstarted greenlet starts with the message as its argument. A dead one stands for its nearest
+  /// living ancestor. Switching to the current greenlet returns the message at once.
   ///
+  /// The call may never return: that is up to the others. They run meanwhile, and may change anything
+  /// that is shared, end greenlets and give this one another parent.
+  ///
+  /// - Parameter message: Any value; it is moved to the receiver.
   /// - Returns: What was sent back, by whomever.
-  /// - Throws: What was thrown into the caller; ``GreenletError`` for a refusal or a mismatch, after
-  ///   which the greenlet is as it was.
+  /// - Throws: What was thrown into the caller. A refusal, after which the greenlet is as it was:
+  ///   ``GreenletError/wrongThread(greenlet:current:)``,
+  ///   ``GreenletError/threadEnded(greenlet:current:)``, ``GreenletError/noBody(greenlet:)``,
+  ///   ``GreenletError/noStack(greenlet:reason:)``, ``GreenletError/exitSwallowed(greenlet:)`` or
+  ///   ``GreenletError/injected(greenlet:current:)``. When the caller is sent something of another
+  ///   type: ``GreenletError/typeMismatch(receiver:expected:received:)``; what was sent is gone then.
   /// - Complexity: O(1), no allocation; O(ancestors) for a dead greenlet.
   @inlinable @inline(__always) public func `switch`<Sent, Reply>(
     _ message: consuming Sent
@@ -33,33 +41,57 @@ extension Greenlet {
     }
   }
 
-  /// Continues this greenlet without a message.
+  /// Continues this greenlet without a message, until somebody switches back here.
+  ///
+  /// The message is `Void`; otherwise as ``switch(_:)->_``.
+  ///
+  /// - Returns: What was sent back, by whomever.
+  /// - Throws: As ``switch(_:)->_`` does.
   @inlinable @inline(__always) public func `switch`<Reply>() throws -> Reply { try `switch`(()) }
 
   /// Continues this greenlet with a message, and discards what is sent back.
+  ///
+  /// Whatever is sent back, its type does not matter; otherwise as ``switch(_:)->_``.
+  ///
+  /// - Parameter message: Any value; it is moved to the receiver.
+  /// - Throws: As ``switch(_:)->_`` does, but no mismatch.
   @inlinable @inline(__always) public func `switch`<Sent>(_ message: consuming Sent) throws {
     let _: Discarded = try `switch`(message)
   }
 
   /// Continues this greenlet without a message, and discards what is sent back.
+  ///
+  /// The message is `Void`; otherwise as ``switch(_:)->()``.
+  ///
+  /// - Throws: As ``switch(_:)->()`` does.
   @inlinable @inline(__always) public func `switch`() throws {
     let _: Discarded = try `switch`(())
   }
 
   /// Continues this greenlet by throwing an error from its pending switch.
   ///
-  /// An unstarted greenlet dies without running, and the error goes to its parent. A dead one stands
-  /// for its nearest living ancestor, who gets a ``GreenletExit`` as a value. Thrown into the
-  /// current greenlet, the error comes out right here.
+  /// An unstarted greenlet starts only to die of it before its body, and the error goes to its parent.
+  /// A dead one stands for its nearest living ancestor, who gets a ``GreenletExit`` as a value. Thrown
+  /// into the current greenlet, the error comes out right here.
   ///
-  /// - Returns: What was sent back.
-  /// - Throws: As `switch` does.
+  /// Like a switch it may never return, and others run meanwhile. To end a greenlet and get control
+  /// back, use ``kill(tries:)``.
+  ///
+  /// - Parameter error: Any error.
+  /// - Returns: What was sent back, by whomever.
+  /// - Throws: As ``switch(_:)->_`` does.
+  /// - Complexity: O(1); O(ancestors) for a dead or unstarted greenlet. Takes the long way.
   public func `throw`<Reply>(_ error: any Error = GreenletExit()) throws -> Reply {
     let cell = unsafe GreenletCell(core: core)
     return try cell.throwing(error)
   }
 
   /// Throws an error into this greenlet, and discards what is sent back.
+  ///
+  /// Otherwise as ``throw(_:)->_``.
+  ///
+  /// - Parameter error: Any error.
+  /// - Throws: As ``switch(_:)->()`` does.
   public func `throw`(_ error: any Error = GreenletExit()) throws {
     let _: Discarded = try `throw`(error)
   }

@@ -36,6 +36,8 @@ public final class GreenletTrace: Sendable {
   public init(limit: Int = 1 << 20) { self.limit = limit }
 
   /// Begins to record; does nothing when it does already.
+  ///
+  /// Every switch of the process takes the long way until ``stop()``.
   public func start() {
     guard state.withLock({ $0.token == nil }) else { return }
     let token = GreenletObservers.add { [weak self] in self?.record($0) }
@@ -69,6 +71,8 @@ public final class GreenletTrace: Sendable {
   /// The recording in the trace event format: complete events for slices, instants for the rest.
   ///
   /// Times are microseconds of the monotonic clock.
+  ///
+  /// - Complexity: O(events).
   public var json: String {
     let entries = state.withLock { $0.entries }
     var lines: [String] = []

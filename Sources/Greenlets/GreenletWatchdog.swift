@@ -30,8 +30,14 @@ public enum GreenletWatchdog {
   public struct Slice: Hashable, Sendable {
     /// As ``Greenlet/id``.
     public let greenlet: UInt64
+
+    /// As ``Greenlet/name`` was.
     public let name: String
+
+    /// As ``GreenletEvent/thread``.
     public let thread: UInt64
+
+    /// From one switch to the next, by the monotonic clock.
     public let nanoseconds: UInt64
   }
 
@@ -44,8 +50,10 @@ public enum GreenletWatchdog {
 
   /// Watches this thread.
   ///
+  /// Limit and report are one pair for all threads: the last call counts.
+  ///
   /// - Parameters:
-  ///   - limit: How long a slice may last.
+  ///   - limit: How long a slice may last; not negative.
   ///   - report: Called with each slice that was longer, on its thread, when it has ended.
   public static func watchThisThread(
     limit: Duration, report: @escaping @Sendable (Slice) -> Void = { _ in }
@@ -69,7 +77,7 @@ public enum GreenletWatchdog {
     return unsafe hub.pointee.slice.longest
   }
 
-  /// This thread's longest slice since it is watched.
+  /// This thread's longest slice since it is watched; nil before the first switch.
   public static var longestSlice: Slice? {
     unsafe GreenletHub.ofThisThread().pointee.slice.longest
   }

@@ -4,6 +4,7 @@
 ///
 /// A type of its own, so that a count of pages or of stacks cannot be passed where bytes are meant.
 @frozen public struct ByteCount: Hashable, Comparable, Sendable {
+  /// The count; never negative.
   public let bytes: Int
 
   /// Wraps a count.
@@ -14,12 +15,18 @@
     self.bytes = bytes
   }
 
+  /// A count in units of 1024 bytes.
   public static func kibibytes(_ count: Int) -> ByteCount { ByteCount(count * 1024) }
+
+  /// A count in units of 1024 KiB.
   public static func mebibytes(_ count: Int) -> ByteCount { ByteCount(count * 1024 * 1024) }
 
+  /// Whether the left one has fewer bytes.
   public static func < (left: ByteCount, right: ByteCount) -> Bool { left.bytes < right.bytes }
 
   /// This size, rounded up to whole pages.
+  ///
+  /// - Precondition: `page` is a power of two.
   public func roundedUp(toPagesOf page: ByteCount) -> ByteCount {
     precondition(page.bytes.nonzeroBitCount == 1, "a page size is a power of two")
     return ByteCount((bytes + page.bytes - 1) & ~(page.bytes - 1))

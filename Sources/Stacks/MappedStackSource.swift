@@ -11,10 +11,21 @@
 /// Linux limits a process to `vm.max_map_count` mappings, 65530 by default. A guard costs a second
 /// one where the kernel has no guards of its own (before 6.13).
 public struct MappedStackSource: StackSource {
+  /// `mapped`.
   public static let name = "mapped"
 
+  /// Makes a source; all of them are the same.
   public init() {}
 
+  /// Maps a stack and its guard.
+  ///
+  /// Pages take memory when they are first touched.
+  ///
+  /// - Parameter usableSize: Rounded up to whole pages.
+  /// - Returns: A stack whose usable bytes are zero.
+  /// - Throws: ``StackError/allocationFailed(source:size:errno:)`` or
+  ///   ``StackError/guardFailed(errno:)``; then nothing is left mapped.
+  /// - Complexity: Two system calls.
   public func makeStack(usableSize: ByteCount) throws(StackError) -> Stack {
     let usable = usableSize.roundedUp(toPagesOf: StackGuard.pageSize)
     let mapped = ByteCount(usable.bytes + StackGuard.size.bytes)
@@ -37,6 +48,9 @@ public struct MappedStackSource: StackSource {
     return unsafe Stack(limit: base, mappedSize: mapped, guardSize: StackGuard.size)
   }
 
+  /// Unmaps a stack that such a source made.
+  ///
+  /// - Precondition: The system unmaps it.
   public func destroy(_ stack: consuming Stack) {
     // SAFETY: consuming the stack proves that no context owns it any more.
     let result = unsafe munmap(stack.base, stack.mappedSize.bytes)

@@ -91,8 +91,14 @@
 
   /// The first byte of the guard.
   public let limit: UnsafeMutableRawPointer
+
+  /// Guard, usable bytes, head and colour together.
   public let mappedSize: ByteCount
+
+  /// The guard's bytes.
   public let guardSize: ByteCount
+
+  /// Bytes that the top is moved down by.
   public let colour: Int
   @usableFromInline var isLent = false
 

@@ -4,6 +4,8 @@ import CSanitizers
 
 /// A bounded pool of equal stacks, for one thread.
 ///
+/// Nothing of it is locked: a stack comes back on the thread that uses the pool.
+///
 /// The last stack that came back is lent first, because its pages are the warmest. A pool that is
 /// let go while stacks are lent lives on until the last one is back.
 ///
@@ -71,7 +73,9 @@ import CSanitizers
     if _slowPath(!isUsual) { unsafe StackPoolCore.care(for: core, head) }
   }
 
-  /// Takes back a stack that this pool lent.
+  /// Takes back a stack that this pool lent, or another one.
+  ///
+  /// As the static ``takeBack(_:)-swift.type.method``: the stack knows its pool.
   @inlinable public func takeBack(_ stack: consuming Stack) { Self.takeBack(stack) }
 
   /// The pool's address, for an engine that holds the pool elsewhere and looks at it often.

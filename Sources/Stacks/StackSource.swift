@@ -16,5 +16,7 @@ public protocol StackSource: Sendable {
   func makeStack(usableSize: ByteCount) throws(StackError) -> Stack
 
   /// Frees a stack that this source made.
+  ///
+  /// Nobody runs on it any more. A first frame that waits on it owns nothing.
   func destroy(_ stack: consuming Stack)
 }
