@@ -75,7 +75,14 @@ public enum EngineCounters {
   /// in the middle of ending a greenlet, so better not switch in it.
   public static var onUnraisable: (@Sendable (any Error) -> Void)? {
     get { hook.withLock { $0 } }
-    set { hook.withLock { $0 = newValue } }
+    set {
+      // The old one is let go of outside of the lock: what it captured may come back here.
+      let old = hook.withLock { hook in
+        defer { hook = newValue }
+        return hook
+      }
+      withExtendedLifetime(old) {}
+    }
   }
 
   @usableFromInline static func report(unraisable error: any Error) {

@@ -292,11 +292,13 @@ extension Greenlet {
     unsafe GreenletHub.checkpoint(hub)
     switch unsafe core.pointee.phase {
     case .dead, .dropping, .free: return
+    case .quarantined: throw GreenletError.exitSwallowed(greenlet: name)
     case .unstarted:
+      try unsafe cell.checkThread(hub)
       unsafe core.pointee.phase = .dead
       unsafe hub.pointee.counts.note(.dropped)
       cell.dropBody()
-    case .active, .quarantined:
+    case .active:
       try unsafe cell.checkThread(hub)
       if unsafe hub.pointee.current == core { throw GreenletExit() }
       if unsafe core.pointee.isMain {

@@ -10,7 +10,7 @@ public struct GreenletFaults {
 
   /// The switch that is to be refused with ``GreenletError/injected(greenlet:current:)``.
   ///
-  /// Its target stays as it was, but for an unstarted one: that has its stack by then.
+  /// Its target stays as it was.
   public var failingSwitch: Int?
 
   /// The suspension that is to end with ``error`` instead of a message.
@@ -58,7 +58,10 @@ public struct GreenletFaults {
   mutating func countSwitch(
     to target: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>
   ) throws(GreenletError) {
-    guard !isEmpty else { return }
+    guard !isEmpty else {
+      // All have happened: switches need not come here for them any more.
+      return unsafe hub.pointee.stopWatching(for: GreenletHub.Watch.faults)
+    }
     if Self.isDue(&failingSwitch) {
       throw .injected(
         greenlet: unsafe target.core.pointee.name,

@@ -261,6 +261,7 @@ extension GreenletHub {
       if phase == .unstarted { return one }
       if phase == .active, unsafe one.core.pointee.hub == hub { return one }
       guard let parent = one.parent else {
+        StandardError.write(unsafe GreenletDump.text(hub))
         fatalError("nobody is left who could take the error \(error); its greenlets' thread ended")
       }
       one = parent

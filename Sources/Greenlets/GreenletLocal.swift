@@ -2,12 +2,20 @@
 
 import CSwitch
 public import Stacks
+import Synchronization
 
 /// The values of one greenlet.
 final class LocalValues {
-  var values: [ObjectIdentifier: Any]
+  var values: [UInt64: Any]
 
-  init(_ values: [ObjectIdentifier: Any]) { self.values = values }
+  init(_ values: [UInt64: Any]) { self.values = values }
+}
+
+/// Numbers for locals.
+enum LocalKeys {
+  private static let last = Atomic<UInt64>(0)
+
+  static func next() -> UInt64 { last.add(1, ordering: .relaxed).newValue }
 }
 
 /// A value that each greenlet has for itself.
@@ -21,6 +29,8 @@ final class LocalValues {
 /// A greenlet begins with no values, a copy of its creator's, or its creator's own: see
 /// ``GreenletLocals/Inheritance``.
 public final class GreenletLocal<Value> {
+  /// A number of its own: the address of a local that is gone may be another one's.
+  fileprivate let key = LocalKeys.next()
   private let standard: Value
 
   /// Makes a local whose value is `standard` wherever none was set.
@@ -32,8 +42,8 @@ public final class GreenletLocal<Value> {
   ///
   /// - Complexity: O(1); the first value that a greenlet sets allocates.
   public var value: Value {
-    get { Self.storage?.values[ObjectIdentifier(self)] as? Value ?? standard }
-    set { Self.storageForWriting.values[ObjectIdentifier(self)] = newValue }
+    get { Self.storage.flatMap { self[$0] } ?? standard }
+    set { Self.storageForWriting.values[key] = newValue }
   }
 
   /// Runs something with another value, in the current greenlet only, however it switches meanwhile.
@@ -50,10 +60,16 @@ public final class GreenletLocal<Value> {
   ) throws(Failure) -> Result {
     // The greenlet's own storage: when the end comes, another greenlet's may be in force.
     let storage = Self.storageForWriting
-    let key = ObjectIdentifier(self)
     let old = storage.values.updateValue(value, forKey: key)
     defer { storage.values[key] = old }
     return try body()
+  }
+
+  /// The value that was set; a cast alone would take a missing one for a nil that was set.
+  fileprivate subscript(storage: LocalValues) -> Value? {
+    guard let value = storage.values[key] else { return nil }
+    guard let value = value as? Value else { preconditionFailure("a local of another type") }
+    return value
   }
 
   private static var storage: LocalValues? {
@@ -95,8 +111,8 @@ public struct GreenletLocals {
 
   /// The value of a local, if one was set; setting nil takes it away.
   public subscript<Value>(_ local: GreenletLocal<Value>) -> Value? {
-    get { storage.values[ObjectIdentifier(local)] as? Value }
-    nonmutating set { storage.values[ObjectIdentifier(local)] = newValue }
+    get { local[storage] }
+    nonmutating set { storage.values[local.key] = newValue }
   }
 
   /// A copy that later changes of this one do not touch.

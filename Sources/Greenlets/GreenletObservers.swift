@@ -79,10 +79,13 @@ public enum GreenletObservers {
   ///
   /// One that was removed already is no error. Another thread may be in the middle of calling it.
   public static func remove(_ token: Token) {
-    let isEmpty = list.withLock { list in
+    // Let go of outside of the lock: what it captured may use this very list.
+    let (removed, isEmpty) = list.withLock { list in
+      let removed = list.entries.filter { $0.number == token.number }
       list.entries.removeAll { $0.number == token.number }
-      return list.entries.isEmpty
+      return (removed, list.entries.isEmpty)
     }
+    withExtendedLifetime(removed) {}
     guard isEmpty else { return }
     unsafe ThreadList.visit { unsafe $0.pointee.stopWatching(for: GreenletHub.Watch.observers) }
   }

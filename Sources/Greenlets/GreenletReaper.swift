@@ -20,7 +20,10 @@ extension GreenletHub {
       try unsafe end(
         cell, on: hub, tries: EngineCounters.exitTriesMax, whileUnheld: whileUnheld)
     } catch let error as GreenletError {
-      guard case .exitSwallowed = error else { return EngineCounters.report(unraisable: error) }
+      // One that is dead died of this error, which is about another greenlet then.
+      guard case .exitSwallowed = error, unsafe cell.core.pointee.phase == .active else {
+        return EngineCounters.report(unraisable: error)
+      }
       unsafe cell.quarantine(on: hub)
     } catch {
       EngineCounters.report(unraisable: error)

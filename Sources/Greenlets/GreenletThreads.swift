@@ -34,6 +34,8 @@ extension GreenletHub {
       unsafe GreenletHub.tearDown(hub.assumingMemoryBound(to: GreenletHub.self))
     }
     precondition(failure == 0, "no key for the thread's greenlets: errno \(failure)")
+    // Without a stack for it the report is not made; the overflow itself is found all the same.
+    if OverflowReport.isEnabled { _ = gb_signal_stack() }
     unsafe ThreadList.add(hub)
     return unsafe hub
   }

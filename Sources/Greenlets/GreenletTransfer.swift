@@ -14,8 +14,8 @@ extension GreenletHub {
   ) throws -> UInt {
     do {
       unsafe checkpoint(hub)
+      try unsafe hub.pointee.faults.countSwitch(to: cell, on: hub)
       let target = try unsafe target(cell, on: hub)
-      try unsafe hub.pointee.faults.countSwitch(to: target, on: hub)
       let throwsHere = unsafe hub.pointee.faults.throwsAtSuspension()
       unsafe hub.pointee.messageType = type
       let arrived = unsafe transfer(hub, to: target, word, as: .switch)

@@ -66,6 +66,7 @@ struct TidyTests {
     "Sources/Greenlets/GreenletTransfer.swift",
     "Sources/Greenlets/GreenletWatchdog.swift",
     "Sources/Greenlets/Messages.swift",
+    "Sources/Greenlets/OverflowReport.swift",
     "Sources/Greenlets/StandardError.swift",
     "Sources/JemallocStacks/JemallocStackSource.swift",
     "Sources/Measurement/BatchRecorder.swift",
