@@ -16,7 +16,7 @@ public final class Machine {
   private var table: [Greenlet?] = Array(repeating: nil, count: Program.slots)
   private var budget = Program.budget
   private var registry: [WeakGreenlet] = []
-  private var reportedUnraisable = EngineCounters.unraisable
+  private var reportedUnraisable = EngineCounters.unraisableOfThisThread
 
   private init(_ program: Program, far: FarThread) {
     bodies = Dictionary(program.bodies.map { ($0.name, $0.statements) }) { first, _ in first }
@@ -344,7 +344,7 @@ public final class Machine {
   @inline(never) private func states() -> String {
     var letters = ""
     for slot in table.indices { letters += table[slot]?.stateLetter ?? "-" }
-    let unraisable = EngineCounters.unraisable
+    let unraisable = EngineCounters.unraisableOfThisThread
     if unraisable != reportedUnraisable {
       letters += " unraisable \(unraisable - reportedUnraisable)"
       reportedUnraisable = unraisable

@@ -11,6 +11,7 @@ public import Synchronization
   @usableFromInline let finished = Atomic<Int>(0)
   @usableFromInline let droppedUnstarted = Atomic<Int>(0)
   @usableFromInline let quarantined = Atomic<Int>(0)
+  let unraisable = Atomic<Int>(0)
 
   @usableFromInline init() {}
 
@@ -85,8 +86,14 @@ public enum EngineCounters {
     }
   }
 
+  /// Those that came up on this thread.
+  public static var unraisableOfThisThread: Int {
+    unsafe GreenletHub.ofThisThread().pointee.counts.unraisable.load(ordering: .relaxed)
+  }
+
   @usableFromInline static func report(unraisable error: any Error) {
     unraisableCount.add(1, ordering: .relaxed)
+    unsafe GreenletCounts.increment(GreenletHub.ofThisThread().pointee.counts.unraisable)
     if let hook = onUnraisable {
       hook(error)
     } else {
