@@ -4,7 +4,7 @@ import DifferentialKit
 import Testing
 
 /// Run again by scripts/differential --replay, should a trace be in doubt.
-struct ReplayTests {
+@Suite(.serialized) struct ReplayTests {
   private static let far = FarThread()
 
   private func expect(_ program: String, _ trace: String) throws {
