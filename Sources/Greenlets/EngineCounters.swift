@@ -101,7 +101,7 @@ public struct GreenletCensus: Hashable, Sendable {
   public let running: Int
   public let suspended: Int
 
-  /// Died so far.
+  /// Died so far; a main greenlet does with its thread.
   public let finished: Int
   public let quarantined: Int
 
