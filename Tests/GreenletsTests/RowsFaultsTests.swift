@@ -193,7 +193,8 @@ struct RowsFaultsTests {
     let header = try String(
       contentsOf: folder.appending(path: "include/CSwitch.h"), encoding: .utf8)
     let branches = header.split(separator: "#if defined(__x86_64__)").last.map(String.init) ?? ""
-    let choice = branches.prefix(upTo: branches.range(of: "#endif")?.lowerBound ?? branches.endIndex)
+    let choice = branches.prefix(
+      upTo: branches.range(of: "#endif")?.lowerBound ?? branches.endIndex)
     #expect(choice.contains("#else\n#error"))
     for name in ["switch_x86_64_sysv", "switch_aarch64_aapcs"] {
       #expect(choice.contains("#include \"\(name).h\""))

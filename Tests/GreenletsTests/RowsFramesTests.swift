@@ -65,9 +65,11 @@ struct RowsFramesTests {
     }
     let one = try create(20)
     #expect(depth(one.backtrace()) == 5)
-    #expect(one.backtrace().map(FirstFrame.contains) == one.backtrace().indices.map {
-      $0 == one.backtrace().count - 1
-    })
+    #expect(
+      one.backtrace().map(FirstFrame.contains)
+        == one.backtrace().indices.map {
+          $0 == one.backtrace().count - 1
+        })
     try one.kill()
   }
 

@@ -96,8 +96,8 @@ struct RowsLastHandleTests {
       let main = Greenlet.main
       let diary = Diary()
       EngineCounters.onUnraisable = { diary.add("\($0)") }
-      func letGo(of error: any Error) throws {
-        let one = Greenlet { do { try main.switch() } catch { throw error } }
+      func letGo(of last: any Error) throws {
+        let one = Greenlet { do { try main.switch() } catch { throw last } }
         try one.switch()
       }
       class Special: GreenletExit, @unchecked Sendable {}

@@ -142,7 +142,10 @@ struct RowsReapTests {
             Greenlet.drain()
             diary.add("ended \(number)")
           }
-          do { try main.switch() } catch { if number == 1 { throw Boom() } else { throw error } }
+          do { try main.switch() } catch {
+            guard number == 1 else { throw error }
+            throw Boom()
+          }
         }
         try one.switch()
         held.value?.append(one)
