@@ -122,8 +122,10 @@ extension GreenletHub {
 extension GreenletCell {
   /// Puts the parent back after a kill, unless the greenlet made that one its own descendant.
   ///
-  /// - Parameter isAsBefore: Whether no parent has changed meanwhile. To look would make the end of
-  ///   a long chain take the square of its length.
+  /// - Parameters:
+  ///   - parent: The parent before.
+  ///   - isAsBefore: Whether no parent has changed meanwhile: then there is nothing to look for, and
+  ///     the end of a long chain takes no more than its length.
   func restore(parent: Greenlet?, isAsBefore: Bool) {
     var ancestor = isAsBefore ? nil : parent?.cell
     while let one = ancestor {
