@@ -111,7 +111,8 @@ let package = Package(
       name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
 
     .testTarget(
-      name: "GreenletsTests", dependencies: ["Greenlets", "Stacks"], swiftSettings: strict),
+      name: "GreenletsTests", dependencies: ["CSanitizers", "CSwitch", "Greenlets", "Stacks"],
+      swiftSettings: strict),
     .testTarget(
       name: "StacksTests", dependencies: ["Greenlets", "Stacks"] + jemallocStacks,
       swiftSettings: strict),

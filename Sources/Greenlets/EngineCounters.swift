@@ -121,7 +121,7 @@ public struct GreenletCensus: Hashable, Sendable {
   /// Active ones that do not run.
   public let suspended: Int
 
-  /// Died so far.
+  /// Died so far; a main greenlet does with its thread.
   public let finished: Int
 
   /// Given up so far, because they refused to end.

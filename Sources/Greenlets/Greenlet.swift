@@ -191,10 +191,10 @@ extension Greenlet {
 
   /// Where the greenlet is in its life.
   ///
-  /// - Complexity: O(1); O(ancestors) for an unstarted one.
+  /// - Complexity: O(1); O(ancestors that did not start) for an unstarted one.
   public final var state: State {
     switch unsafe core.pointee.phase {
-    case .unstarted: unsafe cell.root.core.pointee.hub == nil ? .orphaned : .unstarted
+    case .unstarted: unsafe cell.home == nil ? .orphaned : .unstarted
     case .dead, .dropping, .free: .dead
     case .quarantined: .orphaned
     case .active:
@@ -238,7 +238,7 @@ extension Greenlet {
       if one == cell { throw .cyclicParent(greenlet: name, parent: parent.name) }
       ancestor = one.parent
     }
-    guard let home = unsafe parent.cell.root.core.pointee.hub else {
+    guard let home = unsafe parent.cell.home else {
       throw .parentOrphaned(greenlet: name, parent: parent.name)
     }
     if let hub = unsafe core.pointee.hub, unsafe core.pointee.phase == .active, unsafe hub != home {
@@ -246,6 +246,7 @@ extension Greenlet {
     }
     let old = unsafe core.pointee.parent
     unsafe core.pointee.parent = parent
+    GreenletHub.countReparent()
     // The old one goes now that the new one is in place: that may end it.
     withExtendedLifetime(old) {}
   }

@@ -58,6 +58,9 @@ public enum GreenletError: Error, Hashable, Sendable {
   /// The locals of a greenlet that runs on another thread.
   case localsInUse(greenlet: String)
 
+  /// The lock is held; see ``GreenletLock``.
+  case lockIsHeld(holder: String, current: String)
+
   /// A yield, but no generator that runs it.
   case noGenerator
 }
@@ -97,6 +100,8 @@ extension GreenletError: CustomStringConvertible {
       "a fault was injected into the switch from \(current) to \(greenlet); it can be tried again"
     case .localsInUse(let greenlet):
       "\(greenlet) runs on another thread; read or set its locals there"
+    case .lockIsHeld(let holder, let current):
+      "\(holder) holds the lock that \(current) asks for; switch and try again when it is free"
     case .noGenerator:
       "a value was yielded outside of its generator; yield only while it runs"
     }

@@ -149,7 +149,7 @@ extension GreenletCell {
     } else {
       CorePool.give(self)
     }
-    Farewell.release(parent)
+    Farewell.release(consume parent)
   }
 }
 
@@ -162,16 +162,18 @@ extension GreenletCell {
   /// Releases a reference now, or after the release that this one happens in.
   static func release(_ parent: consuming Greenlet?) {
     // Where others hold it, too, nothing ends.
-    guard var parent, isKnownUniquelyReferenced(&parent),
-      let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self)
+    guard isKnownUniquelyReferenced(&parent),
+      let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self),
+      let last = parent.take()
     else { return }
+    // Moved on: a reference that is left here would be the last one, and released too late.
     if unsafe hub.pointee.farewell.greenlet == hub.pointee.current {
-      unsafe hub.pointee.farewell.rest.append(parent)
+      unsafe hub.pointee.farewell.rest.append(consume last)
       return
     }
     // Another greenlet's farewell goes on when that one runs again.
     let interrupted = unsafe hub.pointee.farewell
-    unsafe hub.pointee.farewell = Farewell(greenlet: hub.pointee.current, rest: [parent])
+    unsafe hub.pointee.farewell = Farewell(greenlet: hub.pointee.current, rest: [consume last])
     while let next = unsafe hub.pointee.farewell.rest.popLast() { _ = consume next }
     unsafe hub.pointee.farewell = interrupted
   }

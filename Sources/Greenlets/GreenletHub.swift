@@ -67,6 +67,9 @@ public import Synchronization
   /// Held while a handle is made or goes.
   let handles = Mutex<Void>(())
   var farewell = Farewell()
+
+  /// How often a greenlet that is being ended got its killer for a parent.
+  var endings: UInt = 0
   var tracer: GreenletTracer?
   var event: GreenletEvent.Kind?
   var eventOrigin: GreenletReference?

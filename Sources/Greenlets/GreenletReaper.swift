@@ -56,12 +56,14 @@ extension GreenletHub {
     defer { unsafe cell.core.pointee.isEnding = wasEnding }
     for _ in 0..<tries {
       unsafe cell.core.pointee.parent = killer
+      unsafe hub.pointee.endings &+= 1
+      let changes = unsafe hub.pointee.parentChanges
       unsafe hub.pointee.failure = GreenletExit()
       unsafe hub.pointee.pending.insert(.failure)
       let word = unsafe transfer(hub, to: cell, 0, as: .throw)
       var failure: (any Error)?
       do { let _: Discarded = try unsafe hub.pointee.receive(word) } catch { failure = error }
-      cell.restore(parent: parent)
+      cell.restore(parent: parent, isAsBefore: unsafe hub.pointee.parentChanges == changes)
       if let failure { throw failure }
       let isGone = unsafe cell.core.pointee.phase != .active
       if isGone || (whileUnheld && cell.isHeld) { return }
@@ -110,10 +112,25 @@ extension GreenletHub {
   }
 }
 
+extension GreenletHub {
+  private static let reparents = Atomic<UInt>(0)
+
+  /// Counts a change of a parent; another thread's unstarted greenlet may get one of this thread.
+  static func countReparent() { reparents.add(1, ordering: .relaxed) }
+
+  /// Another number when a parent of this thread has changed, for a while or for good.
+  var parentChanges: UInt { endings &+ Self.reparents.load(ordering: .relaxed) }
+}
+
 extension GreenletCell {
   /// Puts the parent back after a kill, unless the greenlet made that one its own descendant.
-  func restore(parent: Greenlet?) {
-    var ancestor = parent?.cell
+  ///
+  /// - Parameters:
+  ///   - parent: The parent before.
+  ///   - isAsBefore: Whether no parent has changed meanwhile: then there is nothing to look for, and
+  ///     the end of a long chain takes no more than its length.
+  func restore(parent: Greenlet?, isAsBefore: Bool) {
+    var ancestor = isAsBefore ? nil : parent?.cell
     while let one = ancestor {
       if one == self { return }
       ancestor = one.parent

@@ -44,6 +44,7 @@ extension GreenletHub {
   static func tearDown(_ hub: UnsafeMutablePointer<GreenletHub>) {
     // The key's destructor runs with the word still set; what ends may use the whole engine.
     unsafe endAll(hub)
+    unsafe hub.pointee.counts.note(.finished)
     unsafe ThreadList.remove(hub)
     let main = unsafe GreenletCell(core: hub.pointee.main)
     // What is still held is nobody's from here on.

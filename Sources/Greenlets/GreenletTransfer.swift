@@ -138,16 +138,19 @@ extension GreenletHub {
 }
 
 extension GreenletCell {
-  /// The main greenlet at the root of the parents.
-  var root: GreenletCell {
+  /// The hub of the thread that an unstarted greenlet belongs to; nil when that thread has ended.
+  ///
+  /// The nearest active ancestor says it: it cannot have got a parent of another thread. A dead one
+  /// can, so those are passed over.
+  var home: UnsafeMutablePointer<GreenletHub>? {
     var one = self
-    while let parent = one.parent { one = parent }
-    return one
+    while unsafe one.core.pointee.phase != .active, let parent = one.parent { one = parent }
+    return unsafe one.core.pointee.hub
   }
 
   /// Refuses a greenlet of another thread, or of one that has ended.
   func checkThread(_ hub: UnsafeMutablePointer<GreenletHub>) throws(GreenletError) {
-    let own = unsafe core.pointee.hub ?? root.core.pointee.hub
+    let own = unsafe core.pointee.hub ?? home
     guard unsafe own != hub else { return }
     let names = unsafe (core.pointee.name, hub.pointee.current.pointee.name)
     guard unsafe own != nil else {
