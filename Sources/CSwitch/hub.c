@@ -16,11 +16,16 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static int key_failure;
 static void (*thread_ended)(void *hub);
 
-static void at_thread_end(void *hub) { thread_ended(hub); }
+static void at_thread_end(void *hub) {
+    void (*ended)(void *) = __atomic_load_n(&thread_ended, __ATOMIC_ACQUIRE);
+    ended(hub);
+}
+
 static void make_key(void) { key_failure = pthread_key_create(&key, at_thread_end); }
 
 int gb_hub_at_thread_end(void *hub, void (*ended)(void *hub)) {
-    thread_ended = ended;
+    // Every thread writes the same address.
+    __atomic_store_n(&thread_ended, ended, __ATOMIC_RELEASE);
     pthread_once(&key_once, make_key);
     return key_failure ? key_failure : pthread_setspecific(key, hub);
 }

@@ -215,7 +215,11 @@ struct RowsThreadsTests {
     }
   }
 
-  @Test("H11: a fork's child keeps the forking thread's greenlets; the others are orphaned")
+  @Test(
+    "H11: a fork's child keeps the forking thread's greenlets; the others are orphaned",
+    .enabled(
+      if: gb_sanitizer_kind != gb_sanitizer_thread,
+      "ThreadSanitizer does not survive the fork of a process with several threads"))
   func fork() async {
     await #expect(processExitsWith: .success) {
       let main = Greenlet.main
