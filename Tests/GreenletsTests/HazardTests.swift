@@ -239,25 +239,6 @@ struct HazardTests {
       #expect(kind == expected)
     }
   }
-
-  @Test("V13: an overflow hits the guard, and the process dies there")
-  func overflow() async {
-    await #expect(
-      processExitsWith: gb_sanitizer_kind == gb_sanitizer_none ? .signal(SIGSEGV) : .failure
-    ) {
-      // Not a sum: the optimiser makes a loop of that.
-      @inline(never) func dig(_ depth: Int) -> Int {
-        depth < 0 ? 0 : (dig(depth + 1) ^ depth) &* 31
-      }
-      let pool = StackPool(stackSize: .kibibytes(16))
-      // Its neighbours are as good to write to as its own.
-      let others = (0..<4).map { _ in Greenlet(stacks: pool) { try Greenlet.main.switch() } }
-      for one in others.prefix(2) { try one.switch() }
-      let digger = Greenlet(stacks: pool) { dig(1) }
-      for one in others.suffix(2) { try one.switch() }
-      _ = try digger.switch() as Int
-    }
-  }
 }
 
 /// What the linker says of the program.
