@@ -12,13 +12,13 @@ enum CorePool {
   static var spareMax: Int { 4096 }
 
   /// Spare cores of the process, linked by `next`.
-  private static let gate = Mutex<Void>(())
+  private static let gate = Gate()
 
   // SAFETY: touched with the gate held, only.
   nonisolated(unsafe) private static var spare: UInt = 0
 
   private static func withSpare<Result>(_ act: (inout UInt) -> Result) -> Result {
-    gate.withLock { _ in unsafe act(&spare) }
+    gate.with { unsafe act(&spare) }
   }
 
   private static let ids = Atomic<UInt64>(0)
@@ -118,8 +118,8 @@ enum CorePool {
     return unsafe first
   }
 
-  static func lockForFork() { gate._unsafeLock() }
-  static func unlockAfterFork() { gate._unsafeUnlock() }
+  static func lockForFork() { gate.lock() }
+  static func unlockAfterFork() { gate.unlock() }
 }
 
 extension GreenletHub {

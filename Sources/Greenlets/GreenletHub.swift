@@ -56,7 +56,8 @@ public import Synchronization
   var idsLeft = 0
 
   /// Suspended greenlets that other threads let go of.
-  let inbox = Mutex<[Left]>([])
+  var inbox: [Left] = []
+  let inboxGate = Gate()
 
   /// A core by its address, which may be another greenlet's by the time that somebody looks.
   struct Left {
@@ -65,7 +66,7 @@ public import Synchronization
   }
 
   /// Held while a handle is made or goes.
-  let handles = Mutex<Void>(())
+  let handles = Gate()
   var farewell = Farewell()
 
   /// How often a greenlet that is being ended got its killer for a parent.
@@ -127,12 +128,8 @@ public import Synchronization
   func watches(for reason: UInt) -> Bool { watch.load(ordering: .relaxed) & reason != 0 }
 
   /// Does something while no handle is made and none goes.
-  ///
-  /// The result of `withLock` would have to be sendable, and a handle is not.
   func withHandles<Result>(_ act: () -> Result) -> Result {
-    handles._unsafeLock()
-    defer { handles._unsafeUnlock() }
-    return act()
+    handles.with(act)
   }
 
   /// This thread's hub, set up on first use.

@@ -75,10 +75,10 @@ extension GreenletHub {
   /// Ends the greenlets that other threads let go of.
   static func drainInbox(_ hub: UnsafeMutablePointer<GreenletHub>) {
     // Moved out first: what ends may let go of more, and come back here.
-    let left = unsafe hub.pointee.inbox.withLock { list in
+    let left = unsafe hub.pointee.inboxGate.with {
       unsafe hub.pointee.stopWatching(for: Watch.inbox)
-      defer { list = [] }
-      return list
+      defer { unsafe hub.pointee.inbox = [] }
+      return unsafe hub.pointee.inbox
     }
     for one in left {
       // Cores are never unmapped, so one that was freed can be looked at.

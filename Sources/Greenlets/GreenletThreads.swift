@@ -97,13 +97,13 @@ extension GreenletCell {
 /// The hubs of the process.
 enum ThreadList {
   /// Guards the list, and keeps a hub from ending while another thread lets a handle go.
-  private static let gate = Mutex<Void>(())
+  private static let gate = Gate()
 
   // SAFETY: touched with the gate held, only.
   nonisolated(unsafe) private static var hubs: [UInt] = []
 
   private static func withHubs<Result>(_ act: (inout [UInt]) -> Result) -> Result {
-    gate.withLock { _ in unsafe act(&hubs) }
+    gate.with { unsafe act(&hubs) }
   }
 
   private static let threads = Atomic<UInt64>(0)
@@ -154,7 +154,7 @@ enum ThreadList {
       unsafe hub.pointee.withHandles { unsafe cell.clear(handle) }
       let left = unsafe GreenletHub.Left(
         address: UInt(bitPattern: cell.core), id: cell.core.pointee.id)
-      unsafe hub.pointee.inbox.withLock { $0.append(left) }
+      unsafe hub.pointee.inboxGate.with { unsafe hub.pointee.inbox.append(left) }
       unsafe hub.pointee.watch(for: GreenletHub.Watch.inbox)
       return false
     }
@@ -175,13 +175,13 @@ enum ThreadList {
   }()
 
   private static func lockForFork() {
-    gate._unsafeLock()
+    gate.lock()
     CorePool.lockForFork()
   }
 
   private static func unlockAfterFork() {
     CorePool.unlockAfterFork()
-    gate._unsafeUnlock()
+    gate.unlock()
   }
 
   private static func forgetOthers() {

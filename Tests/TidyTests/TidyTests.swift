@@ -49,6 +49,7 @@ struct TidyTests {
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",
     "Sources/Greenlets/EngineCounters.swift",
+    "Sources/Greenlets/Gate.swift",
     "Sources/Greenlets/Greenlet.swift",
     "Sources/Greenlets/GreenletCore.swift",
     "Sources/Greenlets/GreenletDump.swift",

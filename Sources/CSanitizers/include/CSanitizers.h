@@ -57,4 +57,11 @@ void gb_fiber_leave(gb_fiber *from, gb_fiber *to, bool ends);
 /// @param from  The one that was left; learns its bounds if it is a thread's own.
 void gb_fiber_arrive(gb_fiber *self, gb_fiber *from);
 
+/// Tells ThreadSanitizer that a lock was taken, or is about to be given back.
+///
+/// It does not see the locks of Swift's own library, which was built without it.
+/// @param lock  Names the lock; never read.
+void gb_lock_taken(const void *lock);
+void gb_lock_given(const void *lock);
+
 #endif
