@@ -164,7 +164,7 @@ enum ShapeBars {
       for _ in 0..<rounds { token = try row.pass(token) }
       precondition(token == 503 * rounds)
     }
-    // 7.99 ns where the limit is 1.39: see the table of peers in DECISIONS.md.
+    // 7.99 ns where the limit is 1.39: corosensei's hop; see DECISIONS.md, 33.
     return Bar("ring of 503, a hop / limit", figures, atMost: 7.99 / 1.39, unit: "x")
   }
 
