@@ -29,7 +29,7 @@ struct HazardOverflowTests {
   func faultsInTheGuard() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Fault.watch()
-      let pool = StackPool(stackSize: .kibibytes(16))
+      let pool = StackPool(stackSize: .kibibytes(64))
       let main = Greenlet.main
       let digger = Greenlet(stacks: pool) { () -> Int in
         var local = 0
@@ -51,7 +51,7 @@ enum Fault {
   // SAFETY: written before the fault, read in it.
   nonisolated(unsafe) static var top: UInt = 0
 
-  /// Ends the process at a fault: with 42 in the 16 KiB and the guard below `top`, else with 43.
+  /// Ends the process at a fault: with 42 in the 64 KiB and the guard below `top`, else with 43.
   static func watch() {
     // SAFETY: the memory is never freed, and the handler does nothing but compare and end.
     var alternate = unsafe stack_t()
@@ -63,7 +63,7 @@ enum Fault {
     unsafe action.__sigaction_handler.sa_sigaction = { _, info, _ in
       let address = UInt(bitPattern: unsafe info?.pointee._sifields._sigfault.si_addr)
       let below = unsafe Fault.top &- address
-      _exit(below <= 16_384 + 65_536 ? 42 : 43)
+      _exit(below <= 65_536 + 65_536 ? 42 : 43)
     }
     unsafe sigaction(SIGSEGV, &action, nil)
   }
