@@ -50,6 +50,11 @@ int gb_on_signal(int number, void (*act)(void)) {
         if (!failure) failure = pthread_create(&reader, 0, read_notes, 0);
         if (!failure) pthread_detach(reader);
         pthread_sigmask(SIG_SETMASK, &before, 0);
+        if (failure && notes[0] >= 0) {
+            close(notes[0]);
+            close(notes[1]);
+            notes[0] = notes[1] = -1;
+        }
     }
     pthread_mutex_unlock(&once);
     if (failure) return failure;
@@ -103,12 +108,11 @@ int gb_signal_stack(void) {
 }
 
 int gb_on_overflow(bool (*find)(const void *address, gb_overflow *out)) {
-    if (find_overflow) return 0;
+    int failure = gb_signal_stack();
+    if (failure || find_overflow) return failure;
     find_overflow = find;
     struct sigaction action = {.sa_sigaction = report_overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    int failure = gb_signal_stack();
-    if (failure) return failure;
     return sigaction(SIGSEGV, &action, &before_overflow) ? errno : 0;
 }
 

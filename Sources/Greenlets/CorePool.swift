@@ -37,7 +37,14 @@ enum CorePool {
 
   /// A core for a thread that has no hub yet.
   static func takeAny() -> GreenletCell {
-    let core = unsafe chunk(1)
+    let address = withSpare { first in
+      defer {
+        first = unsafe UInt(
+          bitPattern: UnsafeMutablePointer<GreenletCore>(bitPattern: first)?.pointee.next)
+      }
+      return first
+    }
+    let core = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: address) ?? chunk(1)
     unsafe core.pointee.id = nextIDs(1)
     return unsafe GreenletCell(core: core)
   }

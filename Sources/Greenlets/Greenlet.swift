@@ -195,7 +195,7 @@ extension Greenlet {
   public final var state: State {
     switch unsafe core.pointee.phase {
     case .unstarted: unsafe cell.home == nil ? .orphaned : .unstarted
-    case .dead, .dropping, .free: .dead
+    case .dead, .dropping, .free: unsafe core.pointee.isMain ? .orphaned : .dead
     case .quarantined: .orphaned
     case .active:
       if let hub = unsafe core.pointee.hub {

@@ -73,6 +73,6 @@ public struct GreenletReference: Hashable {
     id = unsafe cell.core.pointee.id
     name = unsafe cell.core.pointee.name
     isMain = unsafe cell.core.pointee.isMain
-    greenlet = cell.liveHandle()
+    greenlet = cell.handleIfAny()
   }
 }

@@ -12,8 +12,9 @@ extension GreenletCell {
   /// Makes a core of an unstarted greenlet.
   @usableFromInline static func make(name: String?, parent: Greenlet?) -> GreenletCell {
     let hub = unsafe GreenletHub.ofThisThread()
+    // Before there is a core: what it ends may run the code of others.
+    if unsafe hub.pointee.watch.load(ordering: .relaxed) != 0 { unsafe GreenletHub.checkpoint(hub) }
     let cell = unsafe CorePool.take(hub)
-    // The creator is read before anything else: what follows may run the code of others.
     if let parent {
       unsafe cell.core.pointee.parent = parent
     } else {
@@ -23,7 +24,6 @@ extension GreenletCell {
     unsafe cell.core.pointee.phase = .unstarted
     unsafe hub.pointee.counts.note(.created)
     if unsafe hub.pointee.watch.load(ordering: .relaxed) != 0 {
-      unsafe GreenletHub.checkpoint(hub)
       unsafe hub.pointee.note(.create, of: cell)
     }
     return cell
@@ -38,6 +38,12 @@ extension GreenletCell {
     // runtime says whether it can still be retained.
     guard let kept = unsafe gb_try_retain(handle) else { return nil }
     return unsafe Unmanaged<Greenlet>.fromOpaque(kept).takeRetainedValue()
+  }
+
+  /// The handle, if there is one that is not going.
+  func handleIfAny() -> Greenlet? {
+    guard let hub = unsafe core.pointee.hub else { return liveHandle() }
+    return unsafe hub.pointee.withHandles { liveHandle() }
   }
 
   /// The handle, made anew when there is none: then the greenlet is held again.
@@ -134,14 +140,16 @@ extension GreenletCell {
     }
     if let parent, unsafe parent.core.pointee.isMain, unsafe !core.pointee.hasSettings {
       // Main is held by its thread or by others: nothing ends with this reference.
-      CorePool.give(self)
       unsafe core.pointee.parent = nil
+      CorePool.give(self)
       return
     }
     let parent = unsafe core.pointee.parent.take()
     if unsafe core.pointee.hasSettings {
       unsafe core.pointee.hasSettings = false
+      unsafe core.pointee.asksForMore = false
       unsafe core.pointee.givenName = nil
+      destroyRare()
       let (locals, stacks) = unsafe (core.pointee.locals.take(), core.pointee.stacks.take())
       CorePool.give(self)
       // What follows may run the user's code; the core is not ours any more.

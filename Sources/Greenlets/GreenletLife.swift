@@ -143,10 +143,13 @@ extension GreenletCell {
     sending word: UInt, _ type: Any.Type
   ) -> GreenletArrival {
     let hub = unsafe core.pointee.hub.unsafelyUnwrapped
+    // Told before anything is on its way: a tracer may switch.
+    unsafe noteExit(on: hub)
     if unsafe hub.pointee.bodyFailure != nil { return fail(asking: parent ?? self) }
-    unsafe hub.pointee.messageType = type
     do {
       let heir = try unsafe GreenletHub.heir(of: self, on: hub)
+      // Only now: starting the heir may run the user's code, and that may switch.
+      unsafe hub.pointee.messageType = type
       return unsafe depart(to: heir, word, as: .switch, on: hub)
     } catch {
       // Nobody gets the result: the error that its heir cannot start takes its place.
@@ -155,6 +158,13 @@ extension GreenletCell {
       unsafe hub.pointee.bodyFailure = error
       return fail(asking: GreenletHub.next(after: refuser))
     }
+  }
+
+  /// Tells that the body is over; a function of its own, so that no frame keeps its error.
+  @inline(never) private func noteExit(on hub: UnsafeMutablePointer<GreenletHub>) {
+    let failure = unsafe hub.pointee.bodyFailure.take()
+    unsafe hub.pointee.note(.exit, of: self)
+    unsafe hub.pointee.bodyFailure = failure
   }
 
   /// Dies, and leaves an error to an ancestor.
@@ -181,7 +191,6 @@ extension GreenletCell {
     to heir: GreenletCell, _ word: UInt, as kind: GreenletEvent.Kind,
     on hub: UnsafeMutablePointer<GreenletHub>
   ) -> GreenletArrival {
-    unsafe hub.pointee.note(.exit, of: self)
     unsafe hub.pointee.note(kind, from: self)
     guard let head = unsafe core.pointee.head else { preconditionFailure("an active greenlet") }
     unsafe exchange(with: heir, on: hub)
@@ -311,6 +320,7 @@ extension GreenletHub {
     unsafe hub.pointee.link(cell)
     unsafe hub.pointee.counts.note(.started)
     if unsafe hub.pointee.watches(for: Watch.machine) { cell.makeRare() }
+    cell.prepareFiber()
     unsafe hub.pointee.note(.start, of: cell)
   }
 

@@ -9,6 +9,17 @@ final class LocalValues {
   var values: [UInt64: Any]
 
   init(_ values: [UInt64: Any]) { self.values = values }
+
+  /// Sets a value, or takes it away with nil.
+  ///
+  /// The old one goes when the dictionary is whole again: its end may come back here, or switch.
+  func set(_ value: Any?, for key: UInt64) {
+    let old: Any? =
+      if let value { values.updateValue(value, forKey: key) } else {
+        values.removeValue(forKey: key)
+      }
+    withExtendedLifetime(old) {}
+  }
 }
 
 /// Numbers for locals.
@@ -43,7 +54,7 @@ public final class GreenletLocal<Value> {
   /// - Complexity: O(1); the first value that a greenlet sets allocates.
   public var value: Value {
     get { Self.storage.flatMap { self[$0] } ?? standard }
-    set { Self.storageForWriting.values[key] = newValue }
+    set { Self.storageForWriting.set(newValue, for: key) }
   }
 
   /// Runs something with another value, in the current greenlet only, however it switches meanwhile.
@@ -61,7 +72,7 @@ public final class GreenletLocal<Value> {
     // The greenlet's own storage: when the end comes, another greenlet's may be in force.
     let storage = Self.storageForWriting
     let old = storage.values.updateValue(value, forKey: key)
-    defer { storage.values[key] = old }
+    defer { storage.set(old, for: key) }
     return try body()
   }
 
@@ -112,7 +123,7 @@ public struct GreenletLocals {
   /// The value of a local, if one was set; setting nil takes it away.
   public subscript<Value>(_ local: GreenletLocal<Value>) -> Value? {
     get { local[storage] }
-    nonmutating set { storage.values[local.key] = newValue }
+    nonmutating set { storage.set(newValue, for: local.key) }
   }
 
   /// A copy that later changes of this one do not touch.

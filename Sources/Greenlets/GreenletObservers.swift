@@ -87,6 +87,12 @@ public enum GreenletObservers {
     }
     withExtendedLifetime(removed) {}
     guard isEmpty else { return }
+    defer {
+      // One that was added meanwhile is told, too.
+      if areAny {
+        unsafe ThreadList.visit { unsafe $0.pointee.watch(for: GreenletHub.Watch.observers) }
+      }
+    }
     unsafe ThreadList.visit { unsafe $0.pointee.stopWatching(for: GreenletHub.Watch.observers) }
   }
 
@@ -122,7 +128,7 @@ extension GreenletHub {
 
   /// Has whoever arrives tell of a switch.
   mutating func note(_ kind: GreenletEvent.Kind, from leaving: GreenletCell) {
-    if watches(for: Watch.slices) { slice.end(of: leaving, on: thread) }
+    if watches(for: Watch.slices), slice.end(of: leaving, on: thread) { pending.insert(.event) }
     guard isObserved else { return }
     event = kind
     eventOrigin = GreenletReference(leaving)
@@ -132,6 +138,8 @@ extension GreenletHub {
   /// Tells of the switch that brought us here.
   mutating func reportArrival(failing: (any Error)?) throws {
     pending.remove(.event)
+    // Told here, where nothing is on its way any more: what is told may switch.
+    if let late = slice.late.take() { GreenletWatchdog.tell(late) }
     guard let kind = event.take(), let origin = eventOrigin.take() else { return }
     let target = unsafe GreenletReference(GreenletCell(core: current))
     // What was on its way is the target's own by now, so the tracer may switch.

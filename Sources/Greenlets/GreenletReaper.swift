@@ -46,10 +46,13 @@ extension GreenletHub {
     // A large message may lie in a frame that died, so what is on its way is put aside.
     let aside = unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure)
     let departed = unsafe hub.pointee.departed
+    let event = unsafe (hub.pointee.event, hub.pointee.eventOrigin, hub.pointee.unheld)
+    unsafe (hub.pointee.event, hub.pointee.eventOrigin, hub.pointee.unheld) = (nil, nil, nil)
     unsafe (hub.pointee.pending, hub.pointee.failure, hub.pointee.departed) = ([], nil, nil)
     defer {
       unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure) = aside
       unsafe hub.pointee.departed = departed
+      unsafe (hub.pointee.event, hub.pointee.eventOrigin, hub.pointee.unheld) = event
     }
     let wasEnding = unsafe cell.core.pointee.isEnding
     unsafe cell.core.pointee.isEnding = true

@@ -62,10 +62,13 @@ public struct GreenletSequence<Element>: Sequence {
       }
     }
 
+    deinit { turn.isEnding = true }
+
     /// The next element; nil when the body has ended.
     ///
     /// The body runs until it yields or ends, and the caller waits. What it throws ends the
-    /// iteration and is kept in ``failure``.
+    /// iteration and is kept in ``failure``; that is ``Cancelled`` when the body had yielded to an
+    /// outer sequence, and that one's iterator was let go: then let your own body end, too.
     ///
     /// - Precondition: Not called by the body itself, and on the thread that made the iterator.
     /// - Complexity: Two context switches, and what the body does.
@@ -98,6 +101,7 @@ public struct GreenletSequence<Element>: Sequence {
     /// - Throws: ``Cancelled`` when the iterator was let go: let it pass.
     ///   ``GreenletError/noGenerator`` when the sequence's body does not run.
     public func callAsFunction(_ element: Element) throws {
+      if turn.isEnding { throw Cancelled() }
       guard turn.isTaken else { throw GreenletError.noGenerator }
       try suspender.suspend(element)
     }
@@ -109,6 +113,7 @@ public struct GreenletSequence<Element>: Sequence {
 
     func run(_ suspender: Suspender<Void, Element>, _: Void) throws -> Element {
       try body(Yielder(suspender: suspender, turn: turn))
+      if turn.isEnding { throw Cancelled() }
       throw EndOfSequence()
     }
   }
@@ -119,6 +124,9 @@ public struct GreenletSequence<Element>: Sequence {
 /// An object of its own: a yielder may outlive the coroutine, whose stack is then another one's.
 final class Turn {
   var isTaken = false
+
+  /// Whether the iterator was let go.
+  var isEnding = false
 }
 
 /// Leaves a generator whose body is over: there is no element to return.

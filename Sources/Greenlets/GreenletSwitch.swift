@@ -152,8 +152,14 @@ extension GreenletHub {
       return value
     }
     if Reply.self == Discarded.self {
-      if type != Void.self { Message.discard(word, type) }
-      try arrive()
+      if type != Void.self {
+        // In a box until all is told: its end may switch.
+        let box = Message.box(word, type)
+        try arrive()
+        withExtendedLifetime(box) {}
+      } else {
+        try arrive()
+      }
       // The very type, so that no cast is looked up at run time.
       return unsafe unsafeBitCast(Discarded(), to: Reply.self)
     }

@@ -45,18 +45,11 @@ extension GreenletHub {
     // The key's destructor runs with the word still set; what ends may use the whole engine.
     unsafe endAll(hub)
     unsafe hub.pointee.counts.note(.finished)
-    unsafe ThreadList.remove(hub)
+    for cell in unsafe ThreadList.retire(hub) { cell.free() }
     let main = unsafe GreenletCell(core: hub.pointee.main)
-    // What is still held is nobody's from here on.
-    while let core = unsafe hub.pointee.started {
-      let cell = unsafe GreenletCell(core: core)
-      unsafe hub.pointee.unlink(cell)
-      unsafe core.pointee.usualHub = nil
-      unsafe core.pointee.hub = nil
-      if cell != main, !cell.isHeld, unsafe core.pointee.phase == .dead { cell.free() }
-    }
     main.destroyRare()
-    unsafe main.core.pointee.isMain = true
+    // Freed with its last handle.
+    unsafe main.core.pointee.phase = .dead
     unsafe CorePool.giveAll(hub)
     let (handle, stacks, tracer) = unsafe (
       hub.pointee.mainHandle.take(), hub.pointee.stacks.take(), hub.pointee.tracer.take()
@@ -77,12 +70,21 @@ extension GreenletCell {
     if let head = unsafe core.pointee.head {
       let lowest = unsafe head.pointee.lowest
       unsafe gb_fiber_init(&rare.pointee.fiber, lowest, UnsafeMutableRawPointer(head) - lowest)
-    } else {
+    } else if unsafe core.pointee.isMain {
       unsafe gb_fiber_init_thread(&rare.pointee.fiber)
     }
     unsafe core.pointee.rare = rare
     unsafe core.pointee.isUnusual = true
     unsafe core.pointee.usualHub = nil
+  }
+
+  /// Tells the sanitizer of a stack that came after the rest.
+  func prepareFiber() {
+    guard let rare = unsafe core.pointee.rare, let head = unsafe core.pointee.head,
+      unsafe rare.pointee.fiber.lowest == nil
+    else { return }
+    let lowest = unsafe head.pointee.lowest
+    unsafe gb_fiber_init(&rare.pointee.fiber, lowest, UnsafeMutableRawPointer(head) - lowest)
   }
 
   func destroyRare() {
@@ -122,12 +124,6 @@ enum ThreadList {
     if GreenletObservers.areAny { unsafe hub.pointee.watch(for: GreenletHub.Watch.observers) }
   }
 
-  static func remove(_ hub: UnsafeMutablePointer<GreenletHub>) {
-    let address = UInt(bitPattern: hub)
-    withHubs { list in list.removeAll { $0 == address } }
-    unsafe ended.add(hub.pointee.counts)
-  }
-
   static var count: Int { withHubs { $0.count } }
 
   /// Does something with every hub, none of which ends meanwhile.
@@ -143,6 +139,30 @@ enum ThreadList {
     }
   }
 
+  /// Takes a thread's hub off the list, and makes what is still held of its greenlets nobody's.
+  ///
+  /// In one step under the gate: whoever lets a handle go elsewhere sees the hub or does not.
+  ///
+  /// - Returns: The dead that nobody holds, for the thread to free.
+  static func retire(_ hub: UnsafeMutablePointer<GreenletHub>) -> [GreenletCell] {
+    withHubs { list in
+      let address = UInt(bitPattern: hub)
+      list.removeAll { $0 == address }
+      unsafe ended.add(hub.pointee.counts)
+      var unheld: [GreenletCell] = []
+      while let core = unsafe hub.pointee.started {
+        let cell = unsafe GreenletCell(core: core)
+        unsafe hub.pointee.unlink(cell)
+        unsafe core.pointee.usualHub = nil
+        unsafe core.pointee.hub = nil
+        if unsafe core != hub.pointee.main, !cell.isHeld, unsafe core.pointee.phase == .dead {
+          unheld.append(cell)
+        }
+      }
+      return unheld
+    }
+  }
+
   /// A handle was let go of on another thread than the greenlet's.
   static func handleGone(_ handle: UnsafeMutableRawPointer, of cell: GreenletCell) {
     let isOrphan = withHubs { _ in
@@ -151,9 +171,10 @@ enum ThreadList {
         unsafe cell.clear(handle)
         return true
       }
-      unsafe hub.pointee.withHandles { unsafe cell.clear(handle) }
+      // Its number first: once the handle is cleared, the owner may free the core.
       let left = unsafe GreenletHub.Left(
         address: UInt(bitPattern: cell.core), id: cell.core.pointee.id)
+      unsafe hub.pointee.withHandles { unsafe cell.clear(handle) }
       unsafe hub.pointee.inboxGate.with { unsafe hub.pointee.inbox.append(left) }
       unsafe hub.pointee.watch(for: GreenletHub.Watch.inbox)
       return false

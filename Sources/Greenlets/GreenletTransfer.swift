@@ -64,8 +64,8 @@ extension GreenletHub {
         // Getting the body may run the user's code, and that may start this very greenlet.
         try unsafe requireBody(one, on: hub)
         if unsafe one.core.pointee.phase == .unstarted {
+          // Looked at again: an observer that is told of the start may switch to it.
           try unsafe takeStack(one, on: hub)
-          return one
         }
       case .dead, .dropping:
         guard let parent = one.parent else {

@@ -9,16 +9,22 @@ struct SliceClock {
   var begin: UInt64 = 0
   var longest: GreenletWatchdog.Slice?
 
+  /// One that was too long, until it is told of.
+  var late: GreenletWatchdog.Slice?
+
   /// A slice ends: its greenlet is left.
-  mutating func end(of leaving: GreenletCell, on thread: UInt64) {
+  ///
+  /// - Returns: Whether it was too long: then it is told of on arrival.
+  mutating func end(of leaving: GreenletCell, on thread: UInt64) -> Bool {
     let now = gb_nanoseconds()
     defer { begin = now }
-    guard begin != 0 else { return }
+    guard begin != 0 else { return false }
     let slice = unsafe GreenletWatchdog.Slice(
       greenlet: leaving.core.pointee.id, name: leaving.core.pointee.name, thread: thread,
       nanoseconds: now - begin)
     if slice.nanoseconds > (longest?.nanoseconds ?? 0) { longest = slice }
-    GreenletWatchdog.check(slice)
+    if GreenletWatchdog.isLate(slice) { late = slice }
+    return late != nil
   }
 }
 
@@ -82,8 +88,10 @@ public enum GreenletWatchdog {
     unsafe GreenletHub.ofThisThread().pointee.slice.longest
   }
 
-  static func check(_ slice: Slice) {
-    let report = setting.withLock { $0.limit < slice.nanoseconds ? $0.report : nil }
+  static func isLate(_ slice: Slice) -> Bool { setting.withLock { $0.limit < slice.nanoseconds } }
+
+  static func tell(_ slice: Slice) {
+    let report = setting.withLock { $0.report }
     report?(slice)
   }
 }
