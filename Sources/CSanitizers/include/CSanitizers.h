@@ -34,7 +34,8 @@ typedef struct gb_fiber {
     void *fake_stack;   // AddressSanitizer: saved while the context does not run
     const void *lowest; // the stack's bounds; NULL for a thread's own until it is first left
     size_t size;
-    void *thread_fiber; // ThreadSanitizer: the fiber; NULL until first needed
+    void *thread_fiber; // ThreadSanitizer: the fiber to go on with; NULL until first needed
+    void *made;         // ThreadSanitizer: the fiber that was made for it
 } gb_fiber;
 
 /// Makes the record of a context on a stack of its own.
