@@ -32,26 +32,7 @@ static inline __attribute__((always_inline)) void jump(struct bare *from, struct
         : "+D"(from), "+S"(to)::"rbx", "rdx", CLOBBERED);
 }
 
-static _Thread_local struct bare outside, inside;
 static _Thread_local long yields;
-
-static __attribute__((noinline, noreturn)) void jump_body(void) {
-    // The two addresses stay in registers or on this stack: no look-up is measured.
-    struct bare *mine = &inside, *theirs = &outside;
-    long *count = &yields;
-    for (;;) {
-        ++*count;
-        jump(mine, theirs);
-    }
-}
-
-long gb_limit_jump(long rounds) {
-    struct bare *mine = &outside, *theirs = &inside;
-    yields = 0;
-    *theirs = (struct bare){stack + stack_size - 8, (void *)jump_body, 0};
-    for (long round = 0; round < rounds; round++) jump(mine, theirs);
-    return yields;
-}
 
 // The resumer calls through the saved stack pointer; the coroutine pops the resumer's address by a
 // return, so that the return predictor is right both ways.

@@ -11,9 +11,9 @@ enum CorePool {
   private static let perChunk = 64
   static var spareMax: Int { 4096 }
 
-  /// Spare cores of the process, linked by `next`.
   private static let gate = Gate()
 
+  /// Spare cores of the process, linked by `next`.
   // SAFETY: touched with the gate held, only.
   nonisolated(unsafe) private static var spare: UInt = 0
 

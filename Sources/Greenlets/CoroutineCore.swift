@@ -8,9 +8,10 @@ public import Stacks
 ///
 ///     suspended --enter--> running --leave--> suspended --enter--> running ... --> finished
 ///
-/// A coroutine that has not started is suspended before its body. In raw memory, not in a class: a class property is checked for exclusivity at run time on every
-/// access, and that costs several times what the switch costs. The core stays on the stack when the
-/// coroutine is gone, and its first frame waits there for another body.
+/// A coroutine that has not started is suspended before its body. In raw memory, not in a class: a
+/// class property is checked for exclusivity at run time on every access, and that costs several
+/// times what the switch costs. The core stays on the stack when the coroutine is gone, and its
+/// first frame waits there for another body.
 ///
 /// Invariant: both sides run on one thread, one at a time, and the tag says which. So no two
 /// accesses to the fields ever overlap.
@@ -136,6 +137,7 @@ public import Stacks
   // MARK: - The switch
 
   @inlinable @inline(__always) var status: CoroutineCore.Status {
+    // SAFETY: two bits, and each of their four values is a case.
     unsafe unsafeBitCast(gb_pair_tag(pair) & 3, to: CoroutineCore.Status.self)
   }
 

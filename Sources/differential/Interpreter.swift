@@ -93,8 +93,10 @@ final class Interpreter {
   private func bury() -> String {
     guard let running else { return "died before it began" }
     self.running = nil
+    // It is dead or about to be: a pipe that is closed already is what is wanted.
     try? running.input.close()
     running.process.waitUntilExit()
+    // Without its complaints the way it ended has to do.
     let said = (try? String(contentsOf: complaints, encoding: .utf8)) ?? ""
     let last = said.split(separator: "\n").first { $0.contains("rror") } ?? ""
     let status = running.process.terminationStatus

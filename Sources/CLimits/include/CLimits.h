@@ -8,9 +8,6 @@
 /// number of yields that the context counted, so that the work can be proved.
 long gb_limit_paired(long rounds);
 
-/// The same, both ways by a jump.
-long gb_limit_jump(long rounds);
-
 /// Takes a pooled stack, runs a function on it that triples a number, and gives the stack back,
 /// `count` times; the first frame waits on the stack. Returns the sum of the results.
 long gb_limit_spawn(long count);
