@@ -31,8 +31,10 @@ final class Interpreter {
     let running = try self.running ?? start()
     self.running = running
     let text = programs.map { $0.line + "\n" }.joined() + "\n"
-    // A process that is dead is found by its missing answer.
-    try? running.input.write(contentsOf: Data(text.utf8))
+    // Beside the reading: a process that hangs in an early program does not read the later ones, and
+    // a pipe holds less than a batch. One that is dead is found by its missing answer.
+    let input = running.input
+    DispatchQueue.global().async { try? input.write(contentsOf: Data(text.utf8)) }
   }
 
   /// The answers to what `begin` sent.
