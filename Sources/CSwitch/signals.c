@@ -107,6 +107,11 @@ int gb_signal_stack(void) {
     return sigaltstack(&stack, 0) ? errno : 0;
 }
 
+bool gb_is_on_signal_stack(void) {
+    stack_t stack;
+    return !sigaltstack(0, &stack) && stack.ss_flags & SS_ONSTACK;
+}
+
 int gb_on_overflow(bool (*find)(const void *address, gb_overflow *out)) {
     int failure = gb_signal_stack();
     if (failure || find_overflow) return failure;

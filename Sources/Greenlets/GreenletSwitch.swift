@@ -21,9 +21,12 @@ extension Greenlet {
   ///   ``GreenletError/injected(greenlet:current:)``. When the caller is sent something of another
   ///   type: ``GreenletError/typeMismatch(receiver:expected:received:)``; what was sent is gone then.
   /// - Complexity: O(1), no allocation; O(ancestors) for a dead greenlet.
+  /// - Precondition: Not called by a signal handler: checked in debug builds, for handlers that have
+  ///   a stack of their own.
   @inlinable @inline(__always) public func `switch`<Sent, Reply>(
     _ message: consuming Sent
   ) throws -> Reply {
+    assert(!gb_is_on_signal_stack(), "a signal handler switched; leave a note and return instead")
     let cell = unsafe GreenletCell(core: core)
     // A greenlet of this hub proves that the thread has one.
     let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self)
@@ -82,6 +85,7 @@ extension Greenlet {
   /// - Throws: As ``switch(_:)->_`` does.
   /// - Complexity: O(1); O(ancestors) for a dead or unstarted greenlet. Takes the long way.
   public func `throw`<Reply>(_ error: any Error = GreenletExit()) throws -> Reply {
+    assert(!gb_is_on_signal_stack(), "a signal handler switched; leave a note and return instead")
     let cell = unsafe GreenletCell(core: core)
     return try cell.throwing(error)
   }

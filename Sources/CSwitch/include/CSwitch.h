@@ -173,6 +173,9 @@ int gb_on_overflow(bool (*find)(const void *address, gb_overflow *out));
 /// Gives the calling thread a stack for signal handlers, unless it has one. 0, or an errno.
 int gb_signal_stack(void);
 
+/// Whether the caller runs on the thread's stack for signal handlers. A system call.
+bool gb_is_on_signal_stack(void);
+
 /// Writes the name of the function at an address, or the address; at most `size` bytes.
 void gb_symbol(const void *address, char *out, size_t size);
 
