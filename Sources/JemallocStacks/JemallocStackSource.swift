@@ -29,32 +29,21 @@ public struct JemallocStackSource: StackSource {
     arena = made
   }
 
-  public func makeStack(usableSize: ByteCount) throws(StackError) -> Stack {
-    let usable = usableSize.roundedUp(toPagesOf: StackGuard.pageSize)
-    let size = ByteCount(usable.bytes + StackGuard.size.bytes)
+  @unsafe public func allocate(
+    _ size: ByteCount, alignment: ByteCount
+  ) throws(StackError) -> UnsafeMutableRawPointer {
     // SAFETY: a fresh block.
-    let block = unsafe gb_arena_allocate(size.bytes, StackGuard.pageSize.bytes, arena)
+    let block = unsafe gb_arena_allocate(size.bytes, alignment.bytes, arena)
     guard let block = unsafe block else {
       throw .allocationFailed(source: Self.name, size: size, errno: ENOMEM)
     }
-    do {
-      // SAFETY: the lowest bytes of the block made above; nothing lives there yet.
-      try unsafe StackGuard.install(at: block)
-    } catch {
-      // SAFETY: this function's own block, and no pointer into it has escaped.
-      unsafe gb_arena_free(block, size.bytes, StackGuard.pageSize.bytes, arena)
-      throw error
-    }
-    // SAFETY: the block is ours alone, and all of it but the guard is accessible.
-    return unsafe Stack(limit: block, mappedSize: size, guardSize: StackGuard.size)
+    return unsafe block
   }
 
-  public func destroy(_ stack: consuming Stack) {
-    // SAFETY: consuming the stack proves that no context owns it. The guard goes first: jemalloc
-    // would hand the block out again with it, and the next owner would fault.
-    unsafe StackGuard.remove(at: stack.base)
-    // SAFETY: as above; size, alignment and arena are those of makeStack.
-    unsafe gb_arena_free(
-      stack.base, stack.mappedSize.bytes, StackGuard.pageSize.bytes, arena)
+  @unsafe public func free(
+    _ base: UnsafeMutableRawPointer, _ size: ByteCount, alignment: ByteCount
+  ) throws(StackError) {
+    // SAFETY: the caller's own block; size, alignment and arena are those of `allocate`.
+    unsafe gb_arena_free(base, size.bytes, alignment.bytes, arena)
   }
 }

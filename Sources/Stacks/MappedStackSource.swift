@@ -1,4 +1,4 @@
-// Stacks from mmap, one mapping each.
+// Memory of stacks from mmap.
 
 #if canImport(Glibc)
   import Glibc
@@ -6,10 +6,10 @@
   import Darwin
 #endif
 
-/// A source that maps each stack on its own.
+/// A source that maps memory for stacks.
 ///
-/// Linux limits a process to `vm.max_map_count` mappings, 65530 by default. A guard costs a second
-/// one where the kernel has no guards of its own (before 6.13).
+/// Linux joins neighbouring mappings of the same kind, so many pieces are few of the mappings that
+/// `vm.max_map_count` limits.
 public struct MappedStackSource: StackSource {
   /// `mapped`.
   public static let name = "mapped"
@@ -17,43 +17,37 @@ public struct MappedStackSource: StackSource {
   /// Makes a source; all of them are the same.
   public init() {}
 
-  /// Maps a stack and its guard.
+  /// Maps memory.
   ///
-  /// Pages take memory when they are first touched.
-  ///
-  /// - Parameter usableSize: Rounded up to whole pages.
-  /// - Returns: A stack whose usable bytes are zero.
-  /// - Throws: ``StackError/allocationFailed(source:size:errno:)`` or
-  ///   ``StackError/guardFailed(errno:)``; then nothing is left mapped.
-  /// - Complexity: Two system calls.
-  public func makeStack(usableSize: ByteCount) throws(StackError) -> Stack {
-    let usable = usableSize.roundedUp(toPagesOf: StackGuard.pageSize)
-    let mapped = ByteCount(usable.bytes + StackGuard.size.bytes)
-
+  /// - Complexity: One system call; up to three when the alignment is more than a page.
+  @unsafe public func allocate(
+    _ size: ByteCount, alignment: ByteCount
+  ) throws(StackError) -> UnsafeMutableRawPointer {
+    let slack = alignment > StackGuard.pageSize ? alignment.bytes : 0
     // SAFETY: a fresh anonymous mapping; no other memory is touched.
     let base = unsafe mmap(
-      nil, mapped.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+      nil, size.bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+      -1, 0)
     guard let base = unsafe base, unsafe base != MAP_FAILED else {
-      throw .allocationFailed(source: Self.name, size: mapped, errno: errno)
+      throw .allocationFailed(source: Self.name, size: size, errno: errno)
     }
-    do {
-      // SAFETY: the lowest bytes of the mapping made above; nothing lives there yet.
-      try unsafe StackGuard.install(at: base)
-    } catch {
-      // SAFETY: this function's own mapping, and no pointer into it has escaped.
-      unsafe munmap(base, mapped.bytes)
-      throw error
-    }
-    // SAFETY: the mapping is ours alone, and all of it but the guard is accessible.
-    return unsafe Stack(limit: base, mappedSize: mapped, guardSize: StackGuard.size)
+    guard slack > 0 else { return unsafe base }
+    let before = -Int(bitPattern: base) & (alignment.bytes - 1)
+    // SAFETY: both are parts of the mapping made above. One that is not unmapped costs addresses only.
+    if before > 0 { unsafe munmap(base, before) }
+    if slack > before { unsafe munmap(base + before + size.bytes, slack - before) }
+    return unsafe base + before
   }
 
-  /// Unmaps a stack that such a source made.
+  /// Unmaps memory.
   ///
-  /// - Precondition: The system unmaps it.
-  public func destroy(_ stack: consuming Stack) {
-    // SAFETY: consuming the stack proves that no context owns it any more.
-    let result = unsafe munmap(stack.base, stack.mappedSize.bytes)
-    precondition(result == 0, "munmap of a stack failed: errno \(errno)")
+  /// - Complexity: One system call.
+  @unsafe public func free(
+    _ base: UnsafeMutableRawPointer, _ size: ByteCount, alignment: ByteCount
+  ) throws(StackError) {
+    // SAFETY: the caller's own memory.
+    guard unsafe munmap(base, size.bytes) == 0 else {
+      throw .releaseFailed(source: Self.name, errno: errno)
+    }
   }
 }

@@ -16,25 +16,8 @@
   // SAFETY (@unchecked Sendable): the pointer is the identity of memory that this value alone
   // owns; moving the value to another thread moves the ownership with it.
 
-  // Invariant: points at the head that `init` wrote, inside memory that this value owns.
+  // Invariant: points at the head of a stack that this value owns.
   @usableFromInline let place: UnsafeMutablePointer<StackHead>
-
-  /// Takes over memory, and writes the head at its top.
-  ///
-  /// - Safety: `mappedSize` bytes from `limit` must belong to nobody else. The first `guardSize`
-  ///   of them must be inaccessible, all others readable and writable.
-  @unsafe public init(
-    limit: UnsafeMutableRawPointer, mappedSize: ByteCount, guardSize: ByteCount, colour: Int = 0
-  ) {
-    precondition(guardSize < mappedSize && guardSize.bytes > 0, "a stack without a guard")
-    precondition(colour % StackHead.room == 0, "a head is a cache line")
-    assert(MemoryLayout<StackHead>.size <= StackHead.room)
-    // SAFETY: inside the bytes that the caller gave away.
-    unsafe place = (limit + (mappedSize.bytes - colour - StackHead.room))
-      .bindMemory(to: StackHead.self, capacity: 1)
-    unsafe place.initialize(
-      to: StackHead(limit: limit, mappedSize: mappedSize, guardSize: guardSize, colour: colour))
-  }
 
   /// Takes over a stack from whoever held its head.
   ///
@@ -51,7 +34,7 @@
   /// Guard, usable bytes, head and colour together.
   public var mappedSize: ByteCount { unsafe place.pointee.mappedSize }
 
-  /// The guard's bytes.
+  /// The guard's bytes; none where a canary watches.
   public var guardSize: ByteCount { unsafe place.pointee.guardSize }
 
   /// Bytes that the top is moved down by.
@@ -80,8 +63,8 @@
   /// The next idle stack of the pool.
   @usableFromInline var next: UnsafeMutablePointer<StackHead>?
 
-  /// The pool that lends the stack; nil before the pool has it.
-  @usableFromInline var pool: UnsafeMutablePointer<StackPoolCore>?
+  /// The pool that lends the stack.
+  @usableFromInline let pool: UnsafeMutablePointer<StackPoolCore>
 
   /// Names the engine whose first frame still waits on the stack for another body; 0 for nobody.
   ///
@@ -92,15 +75,35 @@
   /// The first byte of the guard.
   public let limit: UnsafeMutableRawPointer
 
-  /// Guard, usable bytes, head and colour together.
-  public let mappedSize: ByteCount
+  @usableFromInline let slab: UnsafeMutablePointer<StackSlab>
+  private let mappedLines: UInt32
+  private let guardLines: UInt16
+  private let colourLines: UInt16
+  @usableFromInline var isLent = false
 
-  /// The guard's bytes.
-  public let guardSize: ByteCount
+  init(
+    pool: UnsafeMutablePointer<StackPoolCore>, slab: UnsafeMutablePointer<StackSlab>,
+    limit: UnsafeMutableRawPointer, layout: StackLayout, colour: Int
+  ) {
+    unsafe self.pool = unsafe pool
+    unsafe self.slab = unsafe slab
+    unsafe self.limit = limit
+    mappedLines = UInt32(layout.stride / Self.room)
+    guardLines = UInt16(layout.guardBytes / Self.room)
+    colourLines = UInt16(colour / Self.room)
+  }
+
+  /// Guard, usable bytes, head and colour together.
+  public var mappedSize: ByteCount { ByteCount(Int(mappedLines) * Self.room) }
+
+  /// The guard's bytes; none where a canary watches.
+  public var guardSize: ByteCount { ByteCount(Int(guardLines) * Self.room) }
 
   /// Bytes that the top is moved down by.
-  public let colour: Int
-  @usableFromInline var isLent = false
+  public var colour: Int { Int(colourLines) * Self.room }
+
+  /// The lowest usable byte.
+  public var lowest: UnsafeMutableRawPointer { unsafe limit + guardSize.bytes }
 
   /// Notes that a stack is lent, or idle again; in debug builds, which check that it was not so.
   @inlinable @inline(__always) mutating func markLent(_ lent: Bool) {
@@ -110,16 +113,4 @@
         return isLent != lent
       }(), "a stack was lent or taken back twice")
   }
-
-  @usableFromInline init(
-    limit: UnsafeMutableRawPointer, mappedSize: ByteCount, guardSize: ByteCount, colour: Int
-  ) {
-    unsafe self.limit = limit
-    self.mappedSize = mappedSize
-    self.guardSize = guardSize
-    self.colour = colour
-  }
-
-  /// The lowest usable byte.
-  public var lowest: UnsafeMutableRawPointer { unsafe limit + guardSize.bytes }
 }

@@ -1,13 +1,12 @@
-// Reuse of stacks: a last-in-first-out free list with a limit, over any source.
-
-import CSanitizers
+// Reuse of stacks: a last-in-first-out free list with limits, over any source.
 
 /// A bounded pool of equal stacks, for one thread.
 ///
 /// Nothing of it is locked: a stack comes back on the thread that uses the pool.
 ///
-/// The last stack that came back is lent first, because its pages are the warmest. A pool that is
-/// let go while stacks are lent lives on until the last one is back.
+/// The last stack that came back is lent first, because its pages are the warmest. New stacks are
+/// carved out of slabs, so that neighbours share mappings. A pool that is let go while stacks are
+/// lent lives on until the last one is back.
 ///
 /// Invariants, the second checked in debug builds:
 ///   1. `idleCount + lentCount <= limit`.
@@ -16,59 +15,81 @@ import CSanitizers
   // Invariant: `core` is ours until deinit, which frees it or leaves that to the last takeBack.
   @usableFromInline let core: UnsafeMutablePointer<StackPoolCore>
 
+  /// The least usable bytes of a stack.
+  ///
+  /// Swift's own functions need more: a trap writes its message with 16 KiB.
+  public static let stackSizeLeast = ByteCount.kibibytes(4)
+
   /// Makes an empty pool.
   ///
   /// - Parameters:
-  ///   - source: Makes a stack when no idle one is left.
-  ///   - stackSize: Usable bytes of each stack.
-  ///   - limit: The most stacks, idle and lent together.
-  /// - Precondition: `stackSize` is at least 16 KiB, which a Swift trap needs; `limit > 0`.
+  ///   - source: Allocates a slab when no idle stack is left.
+  ///   - stackSize: Usable bytes of each stack; rounded up to whole pages.
+  ///   - options: Guards, limits, and how pages are returned.
+  /// - Precondition: `stackSize` is at least ``stackSizeLeast``, and the options agree.
   public init(
-    source: any StackSource = MappedStackSource(), stackSize: ByteCount, limit: Int = 1 << 20
+    source: any StackSource = MappedStackSource(), stackSize: ByteCount,
+    options: StackPoolOptions = StackPoolOptions()
   ) {
-    precondition(stackSize >= .kibibytes(16), "a Swift trap needs 16 KiB of stack")
-    precondition(limit > 0, "a pool without stacks")
+    precondition(stackSize >= Self.stackSizeLeast, "a stack of less than 4 KiB")
+    options.check(stackSize)
     unsafe core = .allocate(capacity: 1)
     unsafe core.initialize(
-      to: StackPoolCore(source: source, stackSize: stackSize, limit: limit))
+      to: StackPoolCore(
+        source: source, stackSize: stackSize.roundedUp(toPagesOf: StackGuard.pageSize),
+        options: options))
+    unsafe core.pointee.own = core
+  }
+
+  /// Makes an empty pool of at most `limit` stacks.
+  public convenience init(
+    source: any StackSource = MappedStackSource(), stackSize: ByteCount, limit: Int
+  ) {
+    var options = StackPoolOptions()
+    options.limit = limit
+    self.init(source: source, stackSize: stackSize, options: options)
   }
 
   /// Usable bytes of every stack of this pool.
   public var stackSize: ByteCount { unsafe core.pointee.stackSize }
 
+  /// What watches the low ends of its stacks.
+  public var stackGuard: StackGuard { unsafe core.pointee.options.stackGuard }
+
   /// The most stacks, idle and lent together.
-  public var limit: Int { unsafe core.pointee.limit }
+  public var limit: Int { unsafe core.pointee.options.limit }
 
   /// Stacks that are lent.
-  ///
-  /// - Complexity: O(idle stacks): lending and taking back count nothing.
-  public var lentCount: Int { unsafe core.pointee.ownedCount - core.pointee.countIdle() }
+  public var lentCount: Int { counters.lent }
 
   /// Stacks that wait to be lent.
-  ///
-  /// - Complexity: O(idle stacks).
-  public var idleCount: Int { unsafe core.pointee.countIdle() }
+  public var idleCount: Int { unsafe core.pointee.idleCount }
+
+  /// What the pool has done and holds.
+  public var counters: StackPoolCounters { unsafe core.pointee.countersNow() }
 
   /// Lends a stack, to be returned to ``takeBack(_:)``.
   ///
   /// - Returns: A stack with at least `stackSize` usable bytes. Their content is unspecified, save
   ///   what ``StackHead/parked`` says.
-  /// - Throws: ``StackError/limitReached(count:)``, or what the source throws.
-  /// - Complexity: O(1); system calls only when no idle stack is left.
+  /// - Throws: ``StackError/limitReached(count:)``, ``StackError/guardFailed(errno:)``,
+  ///   ``StackError/mappingsExhausted(limit:)``, or what the source throws.
+  /// - Complexity: O(1); system calls only when no idle stack is left: one for its guard, and one for
+  ///   each slab.
   @inlinable @inline(__always) public func lend() throws(StackError) -> Stack {
     try unsafe address.lend()
   }
 
   /// Takes back a stack that a pool lent, whether that pool is this one or was let go.
   ///
-  /// - Complexity: O(1), no system call; frees a pool that was let go when this is its last stack.
-  /// - Precondition: A pool lent the stack, and it is not back already.
+  /// - Complexity: O(1), no system call below the high water; frees a pool that was let go when this
+  ///   is its last stack.
+  /// - Precondition: A pool lent the stack, and it is not back already. A canary is as it was.
   @inlinable @inline(__always) public static func takeBack(_ stack: consuming Stack) {
     let head = unsafe stack.head
-    assert(unsafe head.pointee.pool != nil, "a stack came back that no pool made")
     // SAFETY: a pool lent the stack, and lives until its last stack is back.
-    let core = unsafe head.pointee.pool.unsafelyUnwrapped
-    let isUsual = unsafe !core.pointee.needsCare
+    let core = unsafe head.pointee.pool
+    let isUsual = unsafe core.pointee.idleCount < core.pointee.careAbove
     unsafe core.pointee.pushIdle(head)
     if _slowPath(!isUsual) { unsafe StackPoolCore.care(for: core, head) }
   }
@@ -77,6 +98,42 @@ import CSanitizers
   ///
   /// As the static ``takeBack(_:)-swift.type.method``: the stack knows its pool.
   @inlinable public func takeBack(_ stack: consuming Stack) { Self.takeBack(stack) }
+
+  /// Returns the pages of idle stacks, and whole slabs of them to the source.
+  ///
+  /// - Parameter keep: So many idle stacks stay as they are, those that were used last.
+  /// - Returns: Bytes of stacks that were given up, guards not included.
+  /// - Throws: ``StackError/trimFailed(errno:)``, ``StackError/releaseFailed(source:errno:)`` or
+  ///   ``StackError/guardFailed(errno:)`` when the system refused a part; all else is done, and what
+  ///   is left is used again.
+  /// - Complexity: O(idle stacks + slabs), and a system call for each slab or run of neighbours.
+  @discardableResult public func trim(keeping keep: Int = 0) throws(StackError) -> ByteCount {
+    precondition(keep >= 0, "a negative number of stacks")
+    return try unsafe StackPoolCore.trim(core, keeping: keep)
+  }
+
+  /// Makes stacks until so many are idle, each with its top page in memory.
+  ///
+  /// - Throws: As ``lend()`` does; what was made stays.
+  /// - Complexity: O(`count`).
+  public func prewarm(_ count: Int) throws(StackError) {
+    // Above the high water they would be trimmed as soon as one comes back.
+    let most = unsafe core.pointee.options.highWater
+    precondition(count <= most, "more stacks to prewarm than the pool keeps idle")
+    var made: [UnsafeMutablePointer<StackHead>] = unsafe []
+    defer { while let head = unsafe made.popLast() { unsafe core.pointee.pushIdle(head) } }
+    while unsafe made.count + core.pointee.idleCount < count {
+      unsafe made.append(try StackPoolCore.make(for: core).head)
+    }
+  }
+
+  /// The system call that is to fail on purpose, counted from now; 0 for none.
+  ///
+  /// It is not made, and failed with `ENOMEM`. For tests of what a pool and its users do then.
+  public var failingCall: Int {
+    get { unsafe core.pointee.failingCall }
+    set { unsafe core.pointee.failingCall = newValue }
+  }
 
   /// The pool's address, for an engine that holds the pool elsewhere and looks at it often.
   @unsafe @inlinable @inline(__always) public var address: Address { unsafe Address(core: core) }
@@ -108,115 +165,19 @@ import CSanitizers
     }
   }
 
-  /// Whether the pool of a stack was let go, so that taking the stack back frees it.
+  /// Whether taking a stack back may free it, so that nobody may be on it then: its pool was let go,
+  /// or looks at the stacks that come back.
   ///
   /// - Safety: `head` must belong to a stack that is not destroyed.
   @unsafe @inlinable @inline(__always) public static func isAbandoned(
     _ head: UnsafeMutablePointer<StackHead>
   ) -> Bool {
-    guard let core = unsafe head.pointee.pool else { return true }
-    return unsafe core.pointee.isOrphan
+    unsafe head.pointee.pool.pointee.isOrphan
   }
 
   deinit {
     unsafe core.pointee.isOrphan = true
-    unsafe core.pointee.needsCare = true
+    unsafe core.pointee.careAbove = 0
     unsafe StackPoolCore.settle(core)
-  }
-}
-
-/// What a pool is made of, apart from its handle.
-@safe @usableFromInline struct StackPoolCore {
-  @usableFromInline var idle: UnsafeMutablePointer<StackHead>?
-
-  /// Whether a stack that comes back needs more than to be put on the list.
-  @usableFromInline var needsCare = gb_sanitizers_are_on()
-
-  /// Whether the pool was let go.
-  @usableFromInline var isOrphan = false
-
-  let source: any StackSource
-  let stackSize: ByteCount
-  let limit: Int
-  var madeCount = 0
-
-  /// Stacks that are idle or lent.
-  var ownedCount = 0
-
-  // Thirty-two neighbours get different cache sets for their tops, one line apart.
-  static let colours = 32
-  static let colourStep = 64
-
-  init(source: any StackSource, stackSize: ByteCount, limit: Int) {
-    self.source = source
-    self.stackSize = stackSize
-    self.limit = limit
-  }
-
-  @inlinable @inline(__always) mutating func popIdle() -> UnsafeMutablePointer<StackHead>? {
-    guard let head = unsafe idle else { return nil }
-    unsafe idle = head.pointee.next
-    unsafe head.pointee.markLent(true)
-    return unsafe head
-  }
-
-  @inlinable @inline(__always) mutating func pushIdle(_ head: UnsafeMutablePointer<StackHead>) {
-    unsafe head.pointee.markLent(false)
-    unsafe head.pointee.next = idle
-    unsafe idle = head
-  }
-
-  func countIdle() -> Int {
-    var (count, head) = unsafe (0, idle)
-    while let one = unsafe head {
-      count += 1
-      unsafe head = one.pointee.next
-    }
-    return count
-  }
-
-  /// Lends a stack that the source makes.
-  @usableFromInline @inline(never) static func make(
-    for core: UnsafeMutablePointer<StackPoolCore>
-  ) throws(StackError) -> Stack {
-    let limit = unsafe core.pointee.limit
-    // No stack is idle, so all are lent.
-    guard unsafe core.pointee.ownedCount < limit else { throw .limitReached(count: limit) }
-    let raw = try unsafe core.pointee.source.makeStack(usableSize: core.pointee.stackSize)
-    let colour = unsafe core.pointee.madeCount % colours * colourStep
-    // SAFETY: the parts of the stack that the source made, with the head moved down.
-    let stack = unsafe Stack(
-      limit: raw.base, mappedSize: raw.mappedSize, guardSize: raw.guardSize, colour: colour)
-    unsafe core.pointee.madeCount += 1
-    unsafe core.pointee.ownedCount += 1
-    unsafe stack.head.pointee.pool = unsafe core
-    unsafe stack.head.pointee.markLent(true)
-    return stack
-  }
-
-  /// Does what a stack that came back needs, in a pool that was let go or under a sanitizer.
-  @usableFromInline @inline(never) static func care(
-    for core: UnsafeMutablePointer<StackPoolCore>, _ head: UnsafeMutablePointer<StackHead>
-  ) {
-    let lowest = unsafe head.pointee.lowest
-    // SAFETY: the usable bytes of an idle stack, on which nobody runs.
-    unsafe gb_stack_is_free(lowest, UnsafeMutableRawPointer(head) - lowest)
-    if unsafe core.pointee.isOrphan { unsafe settle(core) }
-  }
-
-  /// Frees the idle stacks of a pool that was let go, and the core with the last stack.
-  @usableFromInline @inline(never) static func settle(
-    _ core: UnsafeMutablePointer<StackPoolCore>
-  ) {
-    while let head = unsafe core.pointee.idle {
-      unsafe core.pointee.idle = head.pointee.next
-      // SAFETY: the free list owned the stack, and let it go in the line above.
-      unsafe core.pointee.source.destroy(Stack(head: head))
-      unsafe core.pointee.ownedCount -= 1
-    }
-    guard unsafe core.pointee.ownedCount == 0 else { return }
-    // SAFETY: the pool is gone and nothing is lent, so nobody else knows the core.
-    unsafe core.deinitialize(count: 1)
-    unsafe core.deallocate()
   }
 }

@@ -1,22 +1,32 @@
-// Where stacks come from. A new allocator is one new file that conforms.
+// Where the memory of stacks comes from. A new allocator is one new file that conforms.
 
-/// An allocator of stacks.
+/// An allocator of memory for stacks.
 ///
-/// A source holds no free list: reuse is ``StackPool``'s business, so that all sources can be
-/// compared under the same pool.
+/// It hands out large pieces; ``StackPool`` carves stacks out of them, guards and reuses them, so
+/// that all sources can be compared under the same pool.
 public protocol StackSource: Sendable {
   /// The name in results and on the command line, in `lower-kebab-case`.
   static var name: String { get }
 
-  /// Makes a stack with at least `usableSize` usable bytes above a guard.
+  /// Allocates memory that is readable and writable, and takes no pages before it is touched.
   ///
-  /// - Throws: ``StackError/allocationFailed(source:size:errno:)`` or
-  ///   ``StackError/guardFailed(errno:)``; then nothing is left allocated.
-  /// - Complexity: Two system calls at most.
-  func makeStack(usableSize: ByteCount) throws(StackError) -> Stack
+  /// - Parameters:
+  ///   - size: A multiple of the page.
+  ///   - alignment: A power of two, at least the page.
+  /// - Returns: The lowest byte.
+  /// - Throws: ``StackError/allocationFailed(source:size:errno:)``; then nothing is left allocated.
+  func allocate(
+    _ size: ByteCount, alignment: ByteCount
+  ) throws(StackError) -> UnsafeMutableRawPointer
 
-  /// Frees a stack that this source made.
+  /// Frees what ``allocate(_:alignment:)`` returned.
   ///
-  /// Nobody runs on it any more. A first frame that waits on it owns nothing.
-  func destroy(_ stack: consuming Stack)
+  /// - Parameters:
+  ///   - base: The lowest byte. Nobody uses the memory any more, and no guard is left in it.
+  ///   - size: As it was allocated.
+  ///   - alignment: As it was allocated.
+  /// - Throws: ``StackError/releaseFailed(source:errno:)``; then all of it is still allocated.
+  func free(
+    _ base: UnsafeMutableRawPointer, _ size: ByteCount, alignment: ByteCount
+  ) throws(StackError)
 }

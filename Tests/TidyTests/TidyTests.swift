@@ -73,10 +73,14 @@ struct TidyTests {
     "Sources/Measurement/BatchRecorder.swift",
     "Sources/Measurement/ProcessMemory.swift",
     "Sources/ResultStore/ResultStore.swift",
+    "Sources/Stacks/FrozenStack.swift",
     "Sources/Stacks/MappedStackSource.swift",
     "Sources/Stacks/Stack.swift",
     "Sources/Stacks/StackGuard.swift",
     "Sources/Stacks/StackPool.swift",
+    "Sources/Stacks/StackPoolCore.swift",
+    "Sources/Stacks/StackSlab.swift",
+    "Sources/Stacks/StackTrimming.swift",
     "Sources/bars/ShapeBars.swift",
   ]
 

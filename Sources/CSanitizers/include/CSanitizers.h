@@ -29,6 +29,12 @@ static inline bool gb_sanitizers_are_on(void) {
 /// next context on the same stack would be reported for touching them.
 void gb_stack_is_free(void *lowest, size_t size);
 
+/// Copies frames of a context that does not run, red zones and all: memcpy would be reported.
+///
+/// @param to    Does not overlap `from`; both aligned to 8 bytes.
+/// @param size  A multiple of 8.
+void gb_copy_frames(void *to, const void *from, size_t size);
+
 /// What a sanitizer knows of one context.
 typedef struct gb_fiber {
     void *fake_stack;   // AddressSanitizer: saved while the context does not run

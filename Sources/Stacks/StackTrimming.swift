@@ -1,0 +1,136 @@
+// Giving memory back: pages of idle stacks to the system, whole slabs to their source.
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+extension StackPoolCore {
+  /// Gives up idle stacks; see ``StackPool/trim(keeping:)``.
+  static func trim(
+    _ core: UnsafeMutablePointer<StackPoolCore>, keeping keep: Int
+  ) throws(StackError) -> ByteCount {
+    let picked = unsafe core.pointee.pickIdle(after: keep)
+    var bytes = 0
+    var failure: StackError?
+    var isAnyGone = false
+    for index in unsafe 0..<picked.count {
+      let slab = unsafe picked[index]
+      bytes += unsafe slab.pointee.picked.nonzeroBitCount * core.pointee.stackSize.bytes
+      do {
+        if unsafe slab.pointee.bare == core.pointee.layout.all {
+          unsafe slab.pointee.picked = 0
+          try unsafe core.pointee.release(slab)
+          isAnyGone = true
+        } else {
+          try unsafe core.pointee.returnPicked(of: slab)
+        }
+      } catch {
+        // The others may still be returned; the first refusal is told.
+        failure = failure ?? error
+      }
+    }
+    unsafe core.pointee.listBare(isAnyGone: isAnyGone)
+    if let failure { throw failure }
+    return ByteCount(bytes)
+  }
+
+  /// Takes idle stacks off the list, and makes their slots bare.
+  ///
+  /// - Returns: The slabs that they are in.
+  private mutating func pickIdle(after keep: Int) -> [UnsafeMutablePointer<StackSlab>] {
+    var found: [UnsafeMutablePointer<StackSlab>] = unsafe []
+    var last: UnsafeMutablePointer<StackHead>?
+    var next = unsafe idle
+    for _ in 0..<min(keep, idleCount) {
+      unsafe last = next
+      unsafe next = next?.pointee.next
+    }
+    if let last = unsafe last { unsafe last.pointee.next = nil } else { unsafe idle = nil }
+    while let head = unsafe next {
+      unsafe next = head.pointee.next
+      let slab = unsafe head.pointee.slab
+      let bit: UInt64 = unsafe 1 << UInt64(slab.pointee.slot(of: head, layout))
+      if unsafe slab.pointee.picked == 0 { unsafe found.append(slab) }
+      unsafe slab.pointee.picked |= bit
+      unsafe slab.pointee.bare |= bit
+      idleCount -= 1
+      counts.owned -= 1
+      counts.trimmed += 1
+    }
+    return unsafe found
+  }
+
+  /// Gives a slab without a stack back to the source.
+  private mutating func release(_ slab: UnsafeMutablePointer<StackSlab>) throws(StackError) {
+    let (base, size) = unsafe (slab.pointee.base, layout.slabSize)
+    // Guards go first: the source would hand the memory out with them, and its next owner would fault.
+    let guards = unsafe slab.pointee.guarded.nonzeroBitCount
+    if guards > 0 {
+      if isFailingCall() { throw .guardFailed(errno: ENOMEM) }
+      // SAFETY: memory of this pool, without a stack.
+      try unsafe options.stackGuard.removeAll(from: base, size.bytes, count: guards)
+      unsafe slab.pointee.guarded = 0
+    }
+    if isFailingCall() { throw .releaseFailed(source: type(of: source).name, errno: ENOMEM) }
+    // SAFETY: the slab has no stack and no guard.
+    try unsafe source.free(base, size, alignment: ByteCount(layout.alignment))
+    counts.slabs -= 1
+    counts.mapped = ByteCount(counts.mapped.bytes - size.bytes)
+    // `listBare` frees what is left of it.
+    unsafe slab.pointee.isGone = true
+  }
+
+  /// Returns the pages of slots that a trim has picked, neighbours together.
+  private mutating func returnPicked(of slab: UnsafeMutablePointer<StackSlab>) throws(StackError) {
+    defer { unsafe slab.pointee.picked = 0 }
+    var left = unsafe slab.pointee.picked
+    while left != 0 {
+      let first = left.trailingZeroBitCount
+      let run = (~(left >> UInt64(first))).trailingZeroBitCount
+      left &= run == 64 ? 0 : ~(((1 << UInt64(run)) - 1) << UInt64(first))
+      let lowest = unsafe slab.pointee.limit(of: first, layout) + layout.guardBytes
+      // SAFETY: slots without a stack, and the guards between them, which stay.
+      try unsafe returnPages(lowest, run * layout.stride - layout.guardBytes)
+    }
+  }
+
+  /// Returns pages to the system; what is in them is gone.
+  mutating func returnPages(
+    _ lowest: UnsafeMutableRawPointer, _ bytes: Int
+  ) throws(StackError) {
+    if isFailingCall() { throw .trimFailed(errno: ENOMEM) }
+    let isLazy = options.returning == .lazily
+    // SAFETY: the caller's own pages.
+    if isLazy, unsafe madvise(lowest, bytes, Int32(MADV_FREE)) == 0 { return }
+    // Also where the kernel does not free lazily, and over guards, where it refuses to.
+    guard unsafe madvise(lowest, bytes, Int32(MADV_DONTNEED)) == 0 else {
+      throw .trimFailed(errno: errno)
+    }
+  }
+
+  /// Lists the slabs with bare slots anew, and forgets those that were given back.
+  private mutating func listBare(isAnyGone: Bool) {
+    if isAnyGone {
+      unsafe bareSlabs = nil
+      var kept: [UnsafeMutablePointer<StackSlab>] = unsafe []
+      unsafe kept.reserveCapacity(counts.slabs)
+      for index in unsafe 0..<slabs.count {
+        let slab = unsafe slabs[index]
+        unsafe slab.pointee.isListedBare = false
+        if unsafe slab.pointee.isGone {
+          unsafe slab.deinitialize(count: 1)
+          unsafe slab.deallocate()
+        } else {
+          unsafe kept.append(slab)
+        }
+      }
+      unsafe slabs = unsafe kept
+    }
+    for index in unsafe 0..<slabs.count {
+      let slab = unsafe slabs[index]
+      if unsafe slab.pointee.bare != 0 { unsafe list(slab) }
+    }
+  }
+}
