@@ -34,6 +34,10 @@ int gb_hub_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(vo
     return pthread_atfork(prepare, parent, child);
 }
 
+#if defined(__x86_64__)
+void gb_never(void) { __builtin_trap(); }
+#endif
+
 // Exported by Swift's runtime, which uses it for weak references.
 void *swift_tryRetain(void *object) __attribute__((weak));
 

@@ -63,6 +63,8 @@ enum CorePool {
     unsafe cell.core.pointee.id = 0
     unsafe cell.core.pointee.isMain = false
     unsafe cell.core.pointee.usualHub = nil
+    unsafe cell.core.pointee.asksForMore = false
+    unsafe cell.core.pointee.choice = .threads
     let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self)
     guard let hub = unsafe hub, unsafe hub.pointee.spareCount < spareMax else {
       return withSpare { first in

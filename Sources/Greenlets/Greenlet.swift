@@ -1,7 +1,5 @@
 // A greenlet: a context that any other greenlet of its thread can switch to.
 
-public import Stacks
-
 /// A handle to a greenlet.
 ///
 /// A greenlet has a stack of its own and runs only when it is switched to. Every thread has a main
@@ -65,13 +63,13 @@ public import Stacks
   ///   - name: For messages; need not be unique.
   ///   - parent: Gets the result; the current greenlet when nil. One of another thread makes this
   ///     greenlet run there.
-  ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
+  ///   - stacks: Where its frames live; the thread's choice when nil.
   ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
   ///   - floatEnvironment: Whether it has floating-point control words of its own.
   ///   - body: Called at the first switch, with the message.
   /// - Complexity: O(1); the handle is the one allocation.
   @inlinable public init<Input, Output>(
-    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
+    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackStrategy? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
     _ body: @escaping (Input) throws -> Output
   ) {
@@ -91,13 +89,13 @@ public import Stacks
   /// - Parameters:
   ///   - name: For messages; need not be unique.
   ///   - parent: Gets the result; the current greenlet when nil.
-  ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
+  ///   - stacks: Where its frames live; the thread's choice when nil.
   ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
   ///   - floatEnvironment: Whether it has floating-point control words of its own.
   ///   - body: Called at the first switch.
   /// - Complexity: O(1); the handle is the one allocation.
   @inlinable public convenience init<Output>(
-    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
+    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackStrategy? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
     _ body: @escaping () throws -> Output
   ) {
@@ -113,12 +111,12 @@ public import Stacks
   /// - Parameters:
   ///   - name: For messages; need not be unique.
   ///   - parent: Gets the result; the current greenlet when nil.
-  ///   - stacks: Lends the stack at the first switch; the thread's own pool when nil.
+  ///   - stacks: Where its frames live; the thread's choice when nil.
   ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
   ///   - floatEnvironment: Whether it has floating-point control words of its own.
   /// - Complexity: O(1); the handle is the one allocation.
   public init(
-    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackPool? = nil,
+    _ name: String? = nil, parent: Greenlet? = nil, stacks: StackStrategy? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared
   ) {
     let cell = GreenletCell.make(name: name, parent: parent)

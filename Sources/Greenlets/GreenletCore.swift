@@ -43,8 +43,15 @@ public import Stacks
   var isEnding = false
   @usableFromInline var isUnusual = false
 
-  /// Whether it has a pool or control words of its own.
+  /// Whether it has a strategy, a pool or control words of its own.
   @usableFromInline var asksForMore = false
+  @usableFromInline var hasBody = false
+
+  /// Where its frames are to live, or do.
+  var choice = StackChoice.threads
+
+  /// Whether it has not run since the last sweep for idle ones.
+  var isMarkedIdle = false
 
   /// Strong: a child keeps its parent.
   ///
@@ -56,7 +63,7 @@ public import Stacks
   /// The parent's core: to look at it costs no reference count.
   @usableFromInline var parentCore: UnsafeMutablePointer<GreenletCore>?
 
-  /// The stack, from the first switch to death.
+  /// The stack, from the first switch to death; nil for a sliced one.
   @usableFromInline var head: UnsafeMutablePointer<StackHead>?
 
   /// Runs the body.
@@ -64,24 +71,23 @@ public import Stacks
   /// Uninitialised from the moment it runs: the bits stay, for `startBits`.
   @usableFromInline var start: Start?
   @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
-  @usableFromInline var hasBody = false
 
   /// Neighbours in the hub's list.
   @usableFromInline var next: UnsafeMutablePointer<GreenletCore>?
   @usableFromInline var previous: UnsafeMutablePointer<GreenletCore>?
   var id: UInt64 = 0
 
-  /// Whether any of the three that follow is set.
-  @usableFromInline var hasSettings = false
-  var givenName: String?
+  /// A name, locals, and what only unusual greenlets need.
+  var settings: GreenletSettings?
+
+  /// Lends the stack; the thread's own pool when nil.
   var stacks: StackPool?
-  var locals: LocalValues?
 
   /// The head of its open accesses, while it does not run.
   var accesses: UnsafeMutableRawPointer?
 
-  /// What only unusual greenlets need.
-  var rare: UnsafeMutablePointer<RareParts>?
+  /// What is kept of its frames outside of the stack: a frozen one's, or a slice's.
+  var kept: UnsafeMutableRawPointer?
 
   /// A function in a structure: as itself it would be wrapped for generic memory.
   @frozen @usableFromInline struct Start {
@@ -98,13 +104,41 @@ public import Stacks
 
   init(phase: Phase) { self.phase = phase }
 
+  /// Whether it has more than a body.
+  var hasSettings: Bool { settings != nil || stacks != nil }
+
   var name: String {
-    get { givenName ?? "greenlet" }
-    set {
-      givenName = newValue
-      hasSettings = true
+    get { settings?.name ?? "greenlet" }
+    set { settingsForWriting.name = newValue }
+  }
+
+  /// Whether it runs on the region that the sliced greenlets of its thread share.
+  var isSliced: Bool { choice == .sliced }
+
+  /// Whether a switch to it may have nothing to look at but the contexts.
+  var canBeUsual: Bool { !isUnusual && !isSliced }
+
+  var locals: LocalValues? { settings?.locals }
+  var rare: UnsafeMutablePointer<RareParts>? { unsafe settings?.rare }
+
+  /// The settings, made when there are none.
+  var settingsForWriting: GreenletSettings {
+    mutating get {
+      if let settings { return settings }
+      let made = GreenletSettings()
+      settings = made
+      return made
     }
   }
+}
+
+/// What few greenlets have: apart from the core, so that the others need no room for it.
+@safe final class GreenletSettings {
+  var name: String?
+  var locals: LocalValues?
+
+  // Invariant: made by `makeRare`, freed by `destroyRare`.
+  var rare: UnsafeMutablePointer<GreenletCore.RareParts>?
 }
 
 /// Who was continued, and the word that came with it.

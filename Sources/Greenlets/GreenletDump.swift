@@ -24,16 +24,8 @@ extension GreenletCell {
     let context = unsafe core.pointee.context
     var addresses = [UInt(bitPattern: unsafe context.ip)]
     var frame = UInt(bitPattern: unsafe context.fp)
-    var lowest: UInt = 1
-    var highest = UInt.max
-    if let head = unsafe core.pointee.head {
-      lowest = UInt(bitPattern: unsafe head.pointee.lowest)
-      highest = UInt(bitPattern: head) - 16
-    }
     // Outer frames lie higher; a chain that does not is not one.
-    while frame >= lowest, frame <= highest, frame & 7 == 0, addresses.count < limit,
-      let words = unsafe UnsafePointer<UInt>(bitPattern: frame)
-    {
+    while frame & 7 == 0, addresses.count < limit, let words = unsafe words(of: frame) {
       let (outer, address) = unsafe (words[0], words[1])
       if address == 0 { break }
       addresses.append(address)
@@ -41,6 +33,26 @@ extension GreenletCell {
       frame = outer
     }
     return addresses
+  }
+
+  /// The two words of a frame: the frame of its caller, and where that one goes on.
+  ///
+  /// - Returns: Where they lie now; nil for what is not on the greenlet's stack.
+  private func words(of frame: UInt) -> UnsafePointer<UInt>? {
+    let place: UnsafeRawPointer?
+    if unsafe core.pointee.isSliced, let hub = unsafe core.pointee.hub {
+      unsafe place = hub.pointee.slices?.pointee.place(of: frame, core)
+    } else if let kept = unsafe core.pointee.kept {
+      // SAFETY: frozen, and on its own thread, which alone thaws it.
+      unsafe place = FrozenStack(address: kept).place(of: frame)
+    } else if let head = unsafe core.pointee.head {
+      let lowest = UInt(bitPattern: unsafe head.pointee.lowest)
+      guard frame >= lowest, frame <= UInt(bitPattern: head) - 16 else { return nil }
+      unsafe place = UnsafeRawPointer(bitPattern: frame)
+    } else {
+      unsafe place = UnsafeRawPointer(bitPattern: frame)
+    }
+    return unsafe place?.assumingMemoryBound(to: UInt.self)
   }
 }
 

@@ -61,6 +61,13 @@ public enum GreenletError: Error, Hashable, Sendable {
   /// The lock is held; see ``GreenletLock``.
   case lockIsHeld(holder: String, current: String)
 
+  /// Its frames are not on its own stack alone: it runs, is a thread's main greenlet, or is suspended
+  /// in a coroutine that it resumed.
+  case notOnItsStack(greenlet: String)
+
+  /// There was no memory to freeze into.
+  case notFrozen(greenlet: String, reason: String)
+
   /// A yield, but no generator that runs it.
   case noGenerator
 }
@@ -102,6 +109,13 @@ extension GreenletError: CustomStringConvertible {
       "\(greenlet) runs on another thread; read or set its locals there"
     case .lockIsHeld(let holder, let current):
       "\(holder) holds the lock that \(current) asks for; switch and try again when it is free"
+    case .notOnItsStack(let greenlet):
+      """
+      the frames of \(greenlet) are not on a stack of its own; \
+      let it suspend itself outside of coroutines first
+      """
+    case .notFrozen(let greenlet, let reason):
+      "\(greenlet) could not be frozen: \(reason)"
     case .noGenerator:
       "a value was yielded outside of its generator; yield only while it runs"
     }

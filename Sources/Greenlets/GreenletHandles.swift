@@ -78,8 +78,10 @@ extension GreenletCell {
   @inline(__always) func freeUsually() -> Bool {
     guard let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self),
       unsafe core.pointee.phase == .dead, unsafe core.pointee.hub == hub,
-      unsafe core.pointee.head == nil, unsafe core.pointee.parentCore == hub.pointee.main,
-      unsafe !core.pointee.hasSettings, unsafe !core.pointee.isEnding,
+      unsafe core.pointee.head == nil, unsafe core.pointee.kept == nil,
+      unsafe core.pointee.parentCore == hub.pointee.main,
+      unsafe core.pointee.settings == nil, unsafe !core.pointee.asksForMore,
+      unsafe !core.pointee.isEnding,
       unsafe hub.pointee.spareCount < CorePool.spareMax
     else { return false }
     unsafe core.pointee.handle = nil
@@ -124,7 +126,7 @@ extension GreenletCell {
       if !isHeld { free() }
     case .dead:
       // One that died in the last switch is freed when that is cleared away.
-      if unsafe core.pointee.head == nil { free() }
+      if unsafe core.pointee.head == nil && core.pointee.kept == nil { free() }
     case .dropping, .quarantined, .free: break
     }
   }
@@ -146,14 +148,11 @@ extension GreenletCell {
     }
     let parent = unsafe core.pointee.parent.take()
     if unsafe core.pointee.hasSettings {
-      unsafe core.pointee.hasSettings = false
-      unsafe core.pointee.asksForMore = false
-      unsafe core.pointee.givenName = nil
       destroyRare()
-      let (locals, stacks) = unsafe (core.pointee.locals.take(), core.pointee.stacks.take())
+      let (settings, stacks) = unsafe (core.pointee.settings.take(), core.pointee.stacks.take())
       CorePool.give(self)
       // What follows may run the user's code; the core is not ours any more.
-      withExtendedLifetime((locals, stacks)) {}
+      withExtendedLifetime((settings, stacks)) {}
     } else {
       CorePool.give(self)
     }

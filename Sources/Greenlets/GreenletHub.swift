@@ -34,6 +34,9 @@ public import Synchronization
   /// The greenlet that was left in the last switch while nobody held it.
   var unheld: UnsafeMutablePointer<GreenletCore>?
 
+  /// Where the message on its way was moved to, out of frames that are in the way of the receiver.
+  @usableFromInline var movedMessage: UnsafeMutableRawPointer?
+
   /// Greenlets that started on this thread and are not freed, newest first, main among them.
   @usableFromInline var started: UnsafeMutablePointer<GreenletCore>?
   let main: UnsafeMutablePointer<GreenletCore>
@@ -45,8 +48,19 @@ public import Synchronization
   var spare: UnsafeMutablePointer<GreenletCore>?
   var spareCount = 0
 
-  /// Lends stacks to greenlets that bring no pool.
+  /// Where greenlets live that ask for nothing.
+  var strategy = StackStrategy.standard
+
+  /// Pools by size class.
+  let pools = StackPools()
+
+  /// Lends stacks to greenlets that bring no pool; nil where they are sliced.
   var stacks: StackPool?
+
+  /// The stack that sliced greenlets share, from its first use on.
+  var slices: UnsafeMutablePointer<SliceRegion>?
+  var freezing: FreezePolicy?
+  var lastSweep: UInt64 = 0
 
   /// That pool, to look at without a reference count.
   @usableFromInline var idleStacks: StackPool.Address?
@@ -92,6 +106,7 @@ public import Synchronization
     @inlinable static var departed: Pending { Pending(rawValue: 2) }
     @inlinable static var event: Pending { Pending(rawValue: 4) }
     @inlinable static var unheld: Pending { Pending(rawValue: 8) }
+    @inlinable static var moved: Pending { Pending(rawValue: 16) }
   }
 
   /// A reason for switches to take the long way.

@@ -28,7 +28,13 @@ extension GreenletCell {
   @inlinable @inline(__always) func run<Input, Output>(
     _: GreenletClosure<Input, Output>.Type, _ word: UInt
   ) -> GreenletArrival {
-    Message.sending(
+    if Message.isHuge(Output.self) {
+      return departTheLongWay(
+        sending: Message.word(hugeMadeBy: {
+          output(of: GreenletClosure<Input, Output>.self, word)
+        }), Output.self)
+    }
+    return Message.sending(
       madeBy: { output(of: GreenletClosure<Input, Output>.self, word) },
       by: { depart(sending: $0, Output.self) })
   }
@@ -154,6 +160,7 @@ extension GreenletCell {
     } catch {
       // Nobody gets the result: the error that its heir cannot start takes its place.
       Message.discard(word, type)
+      if Message.isHuge(dynamic: type), word != 0 { Message.deallocate(word) }
       let refuser = unsafe GreenletHub.nearest(parent ?? self, on: hub, carrying: error)
       unsafe hub.pointee.bodyFailure = error
       return fail(asking: GreenletHub.next(after: refuser))
@@ -192,7 +199,7 @@ extension GreenletCell {
     on hub: UnsafeMutablePointer<GreenletHub>
   ) -> GreenletArrival {
     unsafe hub.pointee.note(kind, from: self)
-    guard let head = unsafe core.pointee.head else { preconditionFailure("an active greenlet") }
+    let own = unsafe whereToDie(on: hub)
     unsafe exchange(with: heir, on: hub)
     unsafe core.pointee.phase = .dead
     unsafe core.pointee.usualHub = nil
@@ -200,11 +207,29 @@ extension GreenletCell {
     unsafe hub.pointee.departed = core
     unsafe hub.pointee.pending.insert(.departed)
     unsafe hub.pointee.current = heir.core
-    // A sanitizer knows a first frame by its greenlet, so none waits for another one.
-    unsafe head.pointee.parked = gb_sanitizers_are_on() ? 0 : Self.parkingName
+    unsafe hub.pointee.noteHuge(word)
+    if let region = unsafe hub.pointee.slices, unsafe core.pointee.isSliced {
+      return unsafe GreenletHub.departSliced(self, to: heir, word, region, on: hub)
+    }
+    let way = unsafe GreenletHub.way(to: heir, isOnRegion: false, on: hub)
     // Not in a function of its own: see `transfer`.
     if let fibers = unsafe fibers(with: heir) { unsafe gb_fiber_leave(fibers.0, fibers.1, true) }
-    return unsafe Self.arrived(gb_switch(Self.parkedContext(head), heir.context, word))
+    return unsafe Self.arrived(gb_switch(own, way, word))
+  }
+
+  /// Where a greenlet is saved that is left for the last time.
+  private func whereToDie(
+    on hub: UnsafeMutablePointer<GreenletHub>
+  ) -> UnsafeMutablePointer<gb_context> {
+    guard let head = unsafe core.pointee.head else {
+      guard let region = unsafe hub.pointee.slices else {
+        preconditionFailure("an active greenlet without a stack")
+      }
+      return unsafe region.pointee.forget(core)
+    }
+    // A sanitizer knows a first frame by its greenlet, so none waits for another one.
+    unsafe head.pointee.parked = gb_sanitizers_are_on() ? 0 : Self.parkingName
+    return unsafe Self.parkedContext(head)
   }
 }
 
@@ -286,70 +311,12 @@ extension GreenletHub {
       cell.destroyRare()
       // SAFETY: the greenlet is dead and has left; its first frame owns nothing.
       unsafe StackPool.takeBack(Stack(head: head))
+    } else if let block = unsafe core.pointee.kept.take() {
+      unsafe core.pointee.choice = .threads
+      cell.destroyRare()
+      // SAFETY: the block of a sliced greenlet that has left for good.
+      unsafe Self.freeSlice(block)
     }
     if !cell.isHeld { cell.free() }
   }
-
-  /// Gives an unstarted greenlet its stack.
-  static func takeStack(
-    _ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>
-  ) throws(GreenletError) {
-    let name = unsafe cell.core.pointee.name
-    if unsafe hub.pointee.faults.failsStack() {
-      throw .noStack(greenlet: name, reason: "an injected fault")
-    }
-    let head: UnsafeMutablePointer<StackHead>
-    do {
-      let pool = unsafe cell.core.pointee.stacks ?? hub.pointee.poolOfThread()
-      unsafe head = try pool.lend().head
-    } catch {
-      throw .noStack(greenlet: name, reason: error.description)
-    }
-    if unsafe head.pointee.parked == GreenletCell.parkingName {
-      unsafe cell.core.pointee.context = GreenletCell.parkedContext(head).pointee
-    } else {
-      // SAFETY: the frames begin below the 64 bytes that `parkedContext` uses.
-      unsafe gb_context_init(
-        cell.context, UnsafeMutableRawPointer(head) - 64, greenletMain, cell.core)
-    }
-    unsafe head.pointee.parked = 0
-    unsafe cell.core.pointee.head = head
-    unsafe cell.core.pointee.phase = .active
-    unsafe cell.core.pointee.hub = hub
-    unsafe cell.core.pointee.usualHub = cell.core.pointee.isUnusual ? nil : hub
-    unsafe hub.pointee.link(cell)
-    unsafe hub.pointee.counts.note(.started)
-    if unsafe hub.pointee.watches(for: Watch.machine) { cell.makeRare() }
-    cell.prepareFiber()
-    unsafe hub.pointee.note(.start, of: cell)
-  }
-
-  /// The pool of greenlets that bring none.
-  mutating func poolOfThread() -> StackPool {
-    if let stacks { return stacks }
-    let made = StackPool(stackSize: .kibibytes(64))
-    stacks = made
-    unsafe idleStacks = made.address
-    return made
-  }
-}
-
-/// The first frame of every greenlet, and of every later one on the same stack.
-///
-/// Holds no reference while it waits: an idle stack owns nothing.
-private func greenletMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) {
-  guard let argument = unsafe argument else { preconditionFailure("a greenlet without a core") }
-  // SAFETY: `argument` is the core that takeStack passed.
-  var arrival = unsafe GreenletArrival(
-    cell: GreenletCell(core: argument.assumingMemoryBound(to: GreenletCore.self)), word: first)
-  arrival.cell.arriveFiber()
-  while true {
-    arrival = startAll(arrival)
-    arrival.cell.arriveFiber()
-  }
-}
-
-@inline(__always) private func startAll(_ arrival: GreenletArrival) -> GreenletArrival {
-  let start = arrival.cell.takeStart()
-  return start.run(arrival.cell, arrival.word)
 }

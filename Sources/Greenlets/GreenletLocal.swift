@@ -1,7 +1,7 @@
 // Greenlet-local values: what @TaskLocal would be, if it knew of greenlets.
 
 import CSwitch
-public import Stacks
+import Stacks
 import Synchronization
 
 /// The values of one greenlet.
@@ -161,25 +161,23 @@ extension GreenletCell {
   var localsForWriting: LocalValues {
     if let locals = unsafe core.pointee.locals { return locals }
     let made = LocalValues([:])
-    unsafe core.pointee.locals = made
-    unsafe core.pointee.hasSettings = true
+    unsafe core.pointee.settingsForWriting.locals = made
     return made
   }
 
   func setLocals(_ locals: LocalValues) {
-    let old = unsafe core.pointee.locals
-    unsafe core.pointee.locals = locals
-    unsafe core.pointee.hasSettings = true
+    let settings = unsafe core.pointee.settingsForWriting
+    let old = settings.locals
+    settings.locals = locals
     withExtendedLifetime(old) {}
   }
 
   /// Sets what few greenlets ask for.
   @usableFromInline func configure(
-    _ stacks: StackPool?, _ locals: GreenletLocals.Inheritance, _ float: FloatEnvironment
+    _ stacks: StackStrategy?, _ locals: GreenletLocals.Inheritance, _ float: FloatEnvironment
   ) {
-    unsafe core.pointee.stacks = stacks
-    unsafe core.pointee.hasSettings = true
-    unsafe core.pointee.asksForMore = stacks != nil || float == .own
+    if let stacks { choose(stacks) }
+    if float == .own { unsafe core.pointee.asksForMore = true }
     let creator = unsafe GreenletCell(core: GreenletHub.ofThisThread().pointee.current)
     switch locals {
     case .empty: break

@@ -45,19 +45,21 @@ extension GreenletHub {
     let killer = unsafe hub.pointee.currentHandle()
     // A large message may lie in a frame that died, so what is on its way is put aside.
     let aside = unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure)
-    let departed = unsafe hub.pointee.departed
+    let departed = unsafe (hub.pointee.departed, hub.pointee.movedMessage)
     let event = unsafe (hub.pointee.event, hub.pointee.eventOrigin, hub.pointee.unheld)
     unsafe (hub.pointee.event, hub.pointee.eventOrigin, hub.pointee.unheld) = (nil, nil, nil)
-    unsafe (hub.pointee.pending, hub.pointee.failure, hub.pointee.departed) = ([], nil, nil)
+    unsafe (hub.pointee.pending, hub.pointee.failure) = ([], nil)
+    unsafe (hub.pointee.departed, hub.pointee.movedMessage) = (nil, nil)
     defer {
       unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure) = aside
-      unsafe hub.pointee.departed = departed
+      unsafe (hub.pointee.departed, hub.pointee.movedMessage) = departed
       unsafe (hub.pointee.event, hub.pointee.eventOrigin, hub.pointee.unheld) = event
     }
     let wasEnding = unsafe cell.core.pointee.isEnding
     unsafe cell.core.pointee.isEnding = true
     defer { unsafe cell.core.pointee.isEnding = wasEnding }
     for _ in 0..<tries {
+      try unsafe prepare(cell, on: hub)
       unsafe cell.core.pointee.parent = killer
       unsafe hub.pointee.endings &+= 1
       let changes = unsafe hub.pointee.parentChanges

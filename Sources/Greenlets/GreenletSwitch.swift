@@ -189,6 +189,7 @@ extension GreenletHub {
   /// Clears away who died, and tells the observers that somebody arrived.
   @inlinable mutating func arrive(failing: (any Error)? = nil) throws {
     if pending.contains(.departed) { clearDeparted() }
+    if pending.contains(.moved) { clearMoved() }
     if !pending.isEmpty { try arriveTheLongWay(failing) }
   }
 

@@ -21,6 +21,7 @@ extension GreenletHub {
         accesses: UnsafeMutableRawPointer(gb_accesses())
           .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)))
     unsafe gb_hub_set(hub)
+    unsafe hub.pointee.setStrategy(.standard)
     unsafe hub.pointee.link(cell)
     unsafe hub.pointee.counts.note(.created)
     unsafe hub.pointee.counts.note(.started)
@@ -44,6 +45,7 @@ extension GreenletHub {
   static func tearDown(_ hub: UnsafeMutablePointer<GreenletHub>) {
     // The key's destructor runs with the word still set; what ends may use the whole engine.
     unsafe endAll(hub)
+    unsafe hub.pointee.freeSlices()
     unsafe hub.pointee.counts.note(.finished)
     for cell in unsafe ThreadList.retire(hub) { cell.free() }
     let main = unsafe GreenletCell(core: hub.pointee.main)
@@ -72,23 +74,38 @@ extension GreenletCell {
       unsafe gb_fiber_init(&rare.pointee.fiber, lowest, UnsafeMutableRawPointer(head) - lowest)
     } else if unsafe core.pointee.isMain {
       unsafe gb_fiber_init_thread(&rare.pointee.fiber)
+    } else if let region = unsafe sliceBounds {
+      unsafe gb_fiber_init(&rare.pointee.fiber, region.lowest, region.size)
     }
-    unsafe core.pointee.rare = rare
+    unsafe core.pointee.settingsForWriting.rare = rare
     unsafe core.pointee.isUnusual = true
     unsafe core.pointee.usualHub = nil
   }
 
   /// Tells the sanitizer of a stack that came after the rest.
   func prepareFiber() {
-    guard let rare = unsafe core.pointee.rare, let head = unsafe core.pointee.head,
-      unsafe rare.pointee.fiber.lowest == nil
-    else { return }
-    let lowest = unsafe head.pointee.lowest
-    unsafe gb_fiber_init(&rare.pointee.fiber, lowest, UnsafeMutableRawPointer(head) - lowest)
+    guard let rare = unsafe core.pointee.rare, unsafe rare.pointee.fiber.lowest == nil else {
+      return
+    }
+    if let head = unsafe core.pointee.head {
+      let lowest = unsafe head.pointee.lowest
+      unsafe gb_fiber_init(&rare.pointee.fiber, lowest, UnsafeMutableRawPointer(head) - lowest)
+    } else if let region = unsafe sliceBounds {
+      unsafe gb_fiber_init(&rare.pointee.fiber, region.lowest, region.size)
+    }
+  }
+
+  /// The shared stack, for a sliced greenlet that has started.
+  private var sliceBounds: (lowest: UnsafeMutableRawPointer, size: Int)? {
+    guard unsafe core.pointee.isSliced, let region = unsafe core.pointee.hub?.pointee.slices,
+      let lowest = unsafe UnsafeMutableRawPointer(bitPattern: region.pointee.lowest)
+    else { return nil }
+    return unsafe (lowest, Int(region.pointee.top - region.pointee.lowest))
   }
 
   func destroyRare() {
-    guard let rare = unsafe core.pointee.rare.take() else { return }
+    guard let settings = unsafe core.pointee.settings, let rare = unsafe settings.rare.take()
+    else { return }
     if unsafe !core.pointee.isMain { unsafe gb_fiber_destroy(&rare.pointee.fiber) }
     unsafe rare.deinitialize(count: 1)
     unsafe rare.deallocate()

@@ -59,7 +59,9 @@ extension GreenletHub {
     while true {
       try unsafe one.checkThread(hub)
       switch unsafe one.core.pointee.phase {
-      case .active: return one
+      case .active:
+        try unsafe prepare(one, on: hub)
+        return one
       case .unstarted:
         // Getting the body may run the user's code, and that may start this very greenlet.
         try unsafe requireBody(one, on: hub)
@@ -90,13 +92,17 @@ extension GreenletHub {
     if unsafe hub.pointee.watches(for: Watch.unheld) { unsafe hub.pointee.leaveUnheld(leaving) }
     unsafe leaving.exchange(with: target, on: hub)
     unsafe hub.pointee.current = target.core
+    let isOnRegion = unsafe leaving.core.pointee.isSliced
+    let word = unsafe hub.pointee.moved(word, from: leaving, to: target)
+    let way = unsafe way(
+      to: target, isOnRegion: isOnRegion, on: hub)
     // Right here and not in a function: what returns between this and the switch would be noted on
     // the wrong fiber.
     if let fibers = unsafe leaving.fibers(with: target) {
       unsafe gb_fiber_leave(fibers.0, fibers.1, false)
     }
     // SAFETY: the target is active and not current, so it is saved in its context.
-    let arrival = unsafe gb_switch(leaving.context, target.context, word)
+    let arrival = unsafe gb_switch(leaving.context, way, word)
     leaving.arriveFiber()
     return unsafe arrival.word
   }
@@ -161,6 +167,7 @@ extension GreenletCell {
 
   /// Puts the thread's open accesses and control words away, and the target's in force.
   func exchange(with target: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>) {
+    target.thaw()
     let open = unsafe hub.pointee.accesses.pointee
     unsafe core.pointee.accesses = open
     unsafe hub.pointee.accesses.pointee = target.core.pointee.accesses
@@ -182,8 +189,9 @@ extension GreenletCell {
       unsafe gb_float_load(hub.pointee.sharedFloat)
     }
     // A greenlet that was left in the middle of an access is not usual until it is back.
-    unsafe core.pointee.usualHub = open == nil && !core.pointee.isUnusual ? hub : nil
-    unsafe target.core.pointee.usualHub = target.core.pointee.isUnusual ? nil : hub
+    unsafe core.pointee.usualHub = open == nil && core.pointee.canBeUsual ? hub : nil
+    unsafe target.core.pointee.usualHub = target.core.pointee.canBeUsual ? hub : nil
+    unsafe target.core.pointee.isMarkedIdle = false
     if unsafe target.core.pointee.isUnusual {
       unsafe hub.pointee.watch(for: GreenletHub.Watch.current)
     } else if unsafe core.pointee.isUnusual {

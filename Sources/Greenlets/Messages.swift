@@ -86,6 +86,46 @@
     return true
   }
 
+  /// Whether a body's result has memory of its own.
+  ///
+  /// A frame's temporary memory is on the heap from this size on, and the frame of a body that is
+  /// over may never free it.
+  @inlinable @inline(__always) static func isHuge<Value>(_: Value.Type) -> Bool {
+    MemoryLayout<Value>.size > 1024
+  }
+
+  static func isHuge(dynamic type: Any.Type) -> Bool {
+    func open<Value>(_: Value.Type) -> Bool { isHuge(Value.self) }
+    return _openExistential(type, do: open)
+  }
+
+  /// A huge value as a word; 0 when there is none.
+  @inlinable @inline(never) static func word<Value>(hugeMadeBy make: () -> Value?) -> UInt {
+    guard let value = make() else { return 0 }
+    let place = UnsafeMutablePointer<Value>.allocate(capacity: 1)
+    unsafe place.initialize(to: value)
+    return UInt(bitPattern: place)
+  }
+
+  /// Frees the memory of a huge value that was taken.
+  static func deallocate(_ word: UInt) {
+    unsafe UnsafeMutableRawPointer(bitPattern: word)?.deallocate()
+  }
+
+  /// Moves a large value out of the sender's frame.
+  ///
+  /// - Returns: Where it is now; nil for one that is the word itself.
+  static func move(_ word: UInt, _ type: Any.Type) -> UnsafeMutableRawPointer? {
+    func open<Value>(_: Value.Type) -> UnsafeMutableRawPointer? {
+      guard !fits(Value.self), let from = unsafe UnsafeMutablePointer<Value>(bitPattern: word)
+      else { return nil }
+      let place = UnsafeMutablePointer<Value>.allocate(capacity: 1)
+      unsafe place.moveInitialize(from: from, count: 1)
+      return UnsafeMutableRawPointer(place)
+    }
+    return unsafe _openExistential(type, do: open)
+  }
+
   /// Takes a value of any type in a box.
   @usableFromInline static func box(_ word: UInt, _ type: Any.Type) -> Any {
     func open<Value>(_: Value.Type) -> Any { value(word, Value.self) }

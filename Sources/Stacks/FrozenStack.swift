@@ -86,6 +86,16 @@ import CSanitizers
     return unsafe head
   }
 
+  /// For whoever keeps it in raw memory.
+  @unsafe public var address: UnsafeMutableRawPointer { unsafe block }
+
+  init(block: UnsafeMutableRawPointer) { unsafe self.block = block }
+
+  /// What was kept by its ``address``.
+  ///
+  /// - Safety: It must not have thawed.
+  @unsafe public init(address: UnsafeMutableRawPointer) { unsafe block = address }
+
   /// Live bytes that are kept.
   public var bytes: Int { unsafe Int(block.load(as: Header.self).bytes) }
 

@@ -18,7 +18,7 @@ struct HazardOverflowTests {
       processExitsWith: gb_sanitizer_kind == gb_sanitizer_none ? .signal(SIGSEGV) : .failure
     ) {
       let pool = StackPool(stackSize: .kibibytes(16))
-      let digger = Greenlet(stacks: pool) { Self.dig(1) }
+      let digger = Greenlet(stacks: .pool(pool)) { Self.dig(1) }
       _ = try digger.switch() as Int
     }
   }
@@ -31,7 +31,7 @@ struct HazardOverflowTests {
       Fault.watch()
       let pool = StackPool(stackSize: .kibibytes(64))
       let main = Greenlet.main
-      let digger = Greenlet(stacks: pool) { () -> Int in
+      let digger = Greenlet(stacks: .pool(pool)) { () -> Int in
         var local = 0
         unsafe withUnsafeMutablePointer(to: &local) { unsafe Fault.top = UInt(bitPattern: $0) }
         try main.switch()
@@ -39,7 +39,7 @@ struct HazardOverflowTests {
       }
       try digger.switch()
       // Their stacks come to lie below the digger's, and are as good to write to as its own.
-      let others = (0..<16).map { _ in Greenlet(stacks: pool) { try main.switch() } }
+      let others = (0..<16).map { _ in Greenlet(stacks: .pool(pool)) { try main.switch() } }
       for one in others { try one.switch() }
       _ = try digger.switch() as Int
     }

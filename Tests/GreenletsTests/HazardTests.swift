@@ -141,7 +141,7 @@ struct HazardTests {
     let main = Greenlet.main
     weak var watched: Token?
     for _ in 0..<8 {
-      let one = Greenlet(stacks: pool) {
+      let one = Greenlet(stacks: .pool(pool)) {
         let token = Token()
         watched = token
         try main.switch()

@@ -24,7 +24,7 @@ struct RowsConstructionTests {
     let log = RowLog<Int>()
     // More than the pool has stacks: only those that start need one.
     let greenlets = (0..<100).map { number in
-      Greenlet(stacks: pool) {
+      Greenlet(stacks: .pool(pool)) {
         log(number)
         #expect(pool.lentCount == 1)
       }

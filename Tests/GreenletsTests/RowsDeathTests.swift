@@ -214,7 +214,7 @@ struct RowsDeathTests {
     let main = Greenlet.current
     let local = GreenletLocal("none")
     let parent = Greenlet("parent") { (number: Int) in number }
-    let one = Greenlet("one", parent: parent, stacks: pool) { () throws -> Int in
+    let one = Greenlet("one", parent: parent, stacks: .pool(pool)) { () throws -> Int in
       local.value = "kept"
       try main.switch()
       return 8
@@ -232,7 +232,7 @@ struct RowsDeathTests {
   func theStackIsTheNextOnes() throws {
     let pool = StackPool(stackSize: .kibibytes(64), limit: 1)
     for number in 0..<100 {
-      let one = Greenlet(stacks: pool) { () throws -> Large in
+      let one = Greenlet(stacks: .pool(pool)) { () throws -> Large in
         if number % 3 == 2 { throw RowError(number: number) }
         return Large(last: Double(number))
       }

@@ -14,9 +14,9 @@ struct RowsFaultsTests {
   func noStack() throws {
     let pool = StackPool(stackSize: .kibibytes(64), limit: 1)
     let main = Greenlet.main
-    let first = Greenlet("first", stacks: pool) { try main.switch() }
+    let first = Greenlet("first", stacks: .pool(pool)) { try main.switch() }
     try first.switch()
-    let second = Greenlet("second", stacks: pool) { (number: Int) in number + 1 }
+    let second = Greenlet("second", stacks: .pool(pool)) { (number: Int) in number + 1 }
     #expect {
       try second.switch(1)
     } throws: { error in

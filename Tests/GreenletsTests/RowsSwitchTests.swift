@@ -229,9 +229,9 @@ struct RowsSwitchTests {
   func anAncestorWithoutAStack() throws {
     let main = Greenlet.current
     let pool = StackPool(stackSize: .kibibytes(64), limit: 1)
-    let taker = Greenlet(stacks: pool) { try main.switch() }
+    let taker = Greenlet(stacks: .pool(pool)) { try main.switch() }
     try taker.switch()
-    let parent = Greenlet("parent", stacks: pool) { (number: Int) in number }
+    let parent = Greenlet("parent", stacks: .pool(pool)) { (number: Int) in number }
     let child = Greenlet(parent: parent) { 0 }
     try child.kill()
     #expect(throws: GreenletError.self) { try child.switch(1) }
