@@ -3,10 +3,16 @@
 import CSwitch
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Where cores come from and go to.
 ///
-/// Chunks are never given back: a core that was freed waits for the next greenlet, first with the
-/// thread that freed it, then, a batch at a time, with the process.
+/// Addresses are never given back, pages are by `trim`: a core that was freed waits for the next
+/// greenlet, first with the thread that freed it, then, a batch at a time, with the process.
 enum CorePool {
   private static let perChunk = 64
   static var spareMax: Int { 4096 }
@@ -112,10 +118,27 @@ enum CorePool {
     unsafe hub.pointee.spareCount = count
   }
 
+  // MARK: - Regions
+
+  /// Bytes of a region, and what it is aligned to: so a core knows its region.
+  private static let regionBytes = 1 << 20
+
+  /// A piece of memory for cores: how many were made in it.
+  private struct Region {
+    let base: UInt
+    var made = 0
+  }
+
+  // SAFETY: touched with the gate held, only.
+  nonisolated(unsafe) private static var regions: [Region] = []
+  nonisolated(unsafe) private static var current = 0
+
+  private static let stride = (MemoryLayout<GreenletCore>.size + 63) & ~63
+  private static var perRegion: Int { regionBytes / stride }
+
   /// New cores, linked.
   private static func chunk(_ count: Int) -> UnsafeMutablePointer<GreenletCore> {
-    let stride = (MemoryLayout<GreenletCore>.size + 63) & ~63
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: count * stride, alignment: 64)
+    let memory = unsafe gate.with { unsafe carve(count) }
     var next: UnsafeMutablePointer<GreenletCore>?
     for index in (0..<count).reversed() {
       let core = unsafe (memory + index * stride).bindMemory(to: GreenletCore.self, capacity: 1)
@@ -125,6 +148,65 @@ enum CorePool {
     }
     guard let first = unsafe next else { preconditionFailure("a chunk without cores") }
     return unsafe first
+  }
+
+  /// Takes memory for cores out of a region with room.
+  private static func carve(_ count: Int) -> UnsafeMutableRawPointer {
+    while unsafe current < regions.count, unsafe regions[current].made + count > perRegion {
+      unsafe current += 1
+    }
+    if unsafe current == regions.count {
+      let memory = UnsafeMutableRawPointer.allocate(
+        byteCount: regionBytes, alignment: regionBytes)
+      unsafe regions.append(Region(base: UInt(bitPattern: memory)))
+    }
+    let offset = unsafe regions[current].made * stride
+    guard
+      let base = unsafe UnsafeMutableRawPointer(bitPattern: regions[current].base + UInt(offset))
+    else { preconditionFailure("a region at zero") }
+    unsafe regions[current].made += count
+    return unsafe base
+  }
+
+  /// Returns the pages of regions all of whose cores are spare.
+  ///
+  /// The addresses stay the pool's: a core that was freed can still be looked at, and is all zeros.
+  static func trim(_ hub: UnsafeMutablePointer<GreenletHub>) {
+    unsafe giveAll(hub)
+    gate.with {
+      var spareCounts: [UInt: Int] = [:]
+      var one = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: spare)
+      while let core = unsafe one {
+        unsafe spareCounts[region(of: core), default: 0] += 1
+        unsafe one = core.pointee.next
+      }
+      var gone: Set<UInt> = []
+      for index in unsafe regions.indices {
+        let region = unsafe regions[index]
+        guard region.made > 0, spareCounts[region.base] == region.made else { continue }
+        gone.insert(region.base)
+      }
+      var kept: UnsafeMutablePointer<GreenletCore>?
+      unsafe one = UnsafeMutablePointer<GreenletCore>(bitPattern: spare)
+      while let core = unsafe one {
+        unsafe one = core.pointee.next
+        guard unsafe !gone.contains(region(of: core)) else { continue }
+        unsafe core.pointee.next = kept
+        unsafe kept = core
+      }
+      unsafe spare = UInt(bitPattern: kept)
+      for index in unsafe regions.indices where unsafe gone.contains(regions[index].base) {
+        unsafe regions[index].made = 0
+        // SAFETY: a region of cores that are nobody's. Pages that the system keeps are made anew.
+        let place = unsafe UnsafeMutableRawPointer(bitPattern: regions[index].base)
+        unsafe madvise(place, regionBytes, Int32(MADV_DONTNEED))
+      }
+      unsafe current = 0
+    }
+  }
+
+  private static func region(of core: UnsafeMutablePointer<GreenletCore>) -> UInt {
+    UInt(bitPattern: core) & ~UInt(regionBytes - 1)
   }
 
   static func lockForFork() { gate.lock() }

@@ -63,6 +63,21 @@ extension Greenlet {
     return unsafe hub.pointee.sweepIdle()
   }
 
+  /// Gives back what ended greenlets have left: idle stacks of this thread's pools, and the pages of
+  /// the engine's own records of them.
+  ///
+  /// What the allocator of the process keeps is its own business.
+  ///
+  /// - Throws: What the system refused, the first time; see ``StackPool/trim(keeping:)``. All else is
+  ///   given back.
+  /// - Complexity: O(idle stacks and ended greenlets).
+  public static func trim() throws(StackError) {
+    let hub = unsafe GreenletHub.ofThisThread()
+    unsafe CorePool.trim(hub)
+    if case .pool(let pool) = unsafe hub.pointee.strategy { try pool.trim() }
+    _ = unsafe try hub.pointee.pools.trim()
+  }
+
   /// When greenlets of this thread are frozen by themselves; never at first.
   ///
   /// The thread looks when it has to make a stack, which is when its memory grows.

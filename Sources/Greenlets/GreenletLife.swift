@@ -30,7 +30,7 @@ extension GreenletCell {
   ) -> GreenletArrival {
     if Message.isHuge(Output.self) {
       return departTheLongWay(
-        sending: Message.word(hugeMadeBy: {
+        sending: Message.hugeWord(madeBy: {
           output(of: GreenletClosure<Input, Output>.self, word)
         }), Output.self)
     }

@@ -100,7 +100,7 @@
   }
 
   /// A huge value as a word; 0 when there is none.
-  @inlinable @inline(never) static func word<Value>(hugeMadeBy make: () -> Value?) -> UInt {
+  @inlinable @inline(never) static func hugeWord<Value>(madeBy make: () -> Value?) -> UInt {
     guard let value = make() else { return 0 }
     let place = UnsafeMutablePointer<Value>.allocate(capacity: 1)
     unsafe place.initialize(to: value)

@@ -103,7 +103,11 @@ extension GreenletHub {
 
   /// The context that leads to `target`: its own, or the mover's when slices are in the way.
   ///
-  /// - Parameter isOnRegion: Whether who is left runs there.
+  /// - Parameters:
+  ///   - target: Whom to continue.
+  ///   - isOnRegion: Whether who is left runs there.
+  ///   - hub: This thread's.
+  /// - Returns: A context to switch to.
   static func way(
     to target: GreenletCell, isOnRegion: Bool, on hub: UnsafeMutablePointer<GreenletHub>
   ) -> UnsafeMutablePointer<gb_context> {
