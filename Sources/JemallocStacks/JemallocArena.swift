@@ -89,10 +89,14 @@ import Synchronization
       return
     }
     guard lent.load(ordering: .relaxed) == 0 else { return }
-    // SAFETY: no block is lent and no reference is left, so nobody uses the arena or its hooks.
-    unsafe gb_extents_end(hooks)
     let isDestroyed = JemallocStatistics.arenasAreStable.withLock { _ in
       do {
+        // First, so that the parts of each mapping are one range again, and are unmapped as one.
+        // Parts would go one by one; another arena may map the hole at once, and jemalloc would join
+        // its memory with the part behind, since it tells arenas apart by where mappings begin.
+        try JemallocControl.purge.run(arena: index)
+        // SAFETY: no block is lent and no reference is left, so nobody uses the arena.
+        unsafe gb_extents_end(hooks)
         try JemallocControl.destroy.run(arena: index)
         return true
       } catch {

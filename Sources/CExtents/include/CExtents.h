@@ -40,6 +40,7 @@ void gb_extents_delete(gb_extents *hooks);
 int gb_extents_create_arena(gb_extents *hooks, unsigned *arena);
 
 /// Says that the arena is about to be destroyed: what jemalloc lets go of is unmapped from now on.
+/// All of it must be purged before, so that these are whole mappings.
 void gb_extents_end(gb_extents *hooks);
 
 /// The counts so far; those of other threads may be a moment old.
