@@ -25,7 +25,10 @@ let jemallocTargets: [Target] =
     .systemLibrary(
       name: "CJemalloc", pkgConfig: "jemalloc",
       providers: [.apt(["libjemalloc-dev"]), .brew(["jemalloc"])]),
-    .target(name: "JemallocStacks", dependencies: ["CJemalloc", "Stacks"], swiftSettings: strict),
+    .target(name: "CExtents", dependencies: ["CJemalloc"]),
+    .target(
+      name: "JemallocStacks", dependencies: ["CExtents", "CJemalloc", "Stacks"],
+      swiftSettings: strict),
   ] : []
 let jemallocStacks: [Target.Dependency] = withJemalloc ? ["JemallocStacks"] : []
 let jemallocFlag: [SwiftSetting] = withJemalloc ? [.define("GB_JEMALLOC")] : []

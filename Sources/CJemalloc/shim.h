@@ -5,14 +5,20 @@
 #include <jemalloc/jemalloc.h>
 #include <stdint.h>
 
-/// Memory of one arena, aligned, past the thread cache: a stack is cached by its pool already.
-static inline void *gb_arena_allocate(size_t size, size_t alignment, unsigned arena) {
-    return mallocx(size, MALLOCX_ARENA(arena) | MALLOCX_ALIGN(alignment) | MALLOCX_TCACHE_NONE);
+/// Flags for memory of one arena, past the thread cache: a pool caches it already.
+static inline int gb_arena_flags(unsigned arena) {
+    return MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE;
 }
 
-static inline void gb_arena_free(void *block, size_t size, size_t alignment, unsigned arena) {
-    sdallocx(block, size,
-             MALLOCX_ARENA(arena) | MALLOCX_ALIGN(alignment) | MALLOCX_TCACHE_NONE);
+/// Flags for memory of whichever arena jemalloc chooses, past the thread cache.
+static inline int gb_ordinary_flags(void) { return MALLOCX_TCACHE_NONE; }
+
+static inline void *gb_allocate(size_t size, size_t alignment, int flags) {
+    return mallocx(size, flags | MALLOCX_ALIGN(alignment));
+}
+
+static inline void gb_free(void *block, size_t size, size_t alignment, int flags) {
+    sdallocx(block, size, flags | MALLOCX_ALIGN(alignment));
 }
 
 /// Bytes that this thread has allocated so far, by jemalloc's own count; 0 where it keeps none.
@@ -22,10 +28,7 @@ static inline uint64_t gb_thread_allocated(void) {
     return mallctl("thread.allocated", &bytes, &size, NULL, 0) ? 0 : bytes;
 }
 
-/// Makes an arena. Returns 0 or an error number.
-static inline int gb_arena_create(unsigned *arena) {
-    size_t size = sizeof *arena;
-    return mallctl("arenas.create", arena, &size, NULL, 0);
-}
+/// The index that stands for all arenas in the names of controls.
+static inline unsigned gb_all_arenas(void) { return MALLCTL_ARENAS_ALL; }
 
 #endif

@@ -1,6 +1,7 @@
-// What jemalloc counted.
+// What jemalloc does for the whole process.
 
 import CJemalloc
+import Synchronization
 
 /// jemalloc's counts, for programs in which it is the allocator.
 public enum JemallocCounters {
@@ -8,4 +9,25 @@ public enum JemallocCounters {
   ///
   /// - Complexity: One call into jemalloc.
   public static var allocatedByThisThread: UInt64 { gb_thread_allocated() }
+
+  /// The memory of all arenas together.
+  ///
+  /// - Throws: ``JemallocError/controlFailed(control:errno:)``: jemalloc was built without counts.
+  public static var statistics: JemallocStatistics {
+    get throws(JemallocError) { try JemallocStatistics.read(arena: JemallocControl.allArenas) }
+  }
+
+  /// Arenas that were ever needed at once; the index of one that was destroyed is used again.
+  public static var arenaCount: Int {
+    get throws(JemallocError) { Int(try JemallocControl.arenaCount.read(initial: UInt32(0))) }
+  }
+
+  /// Gives the memory of everything that is free, in all arenas, back to the kernel.
+  ///
+  /// What threads hold in their caches is not free in this sense.
+  public static func purgeAll() throws(JemallocError) {
+    try JemallocStatistics.arenasAreStable.withLock { _ throws(JemallocError) in
+      try JemallocControl.purge.run(arena: JemallocControl.allArenas)
+    }
+  }
 }

@@ -7,7 +7,7 @@ import Stacks
   import JemallocStacks
 #endif
 
-/// A source and a size, as people write them: `64KiB`, `mapped:64KiB`, `jemalloc:1MiB`.
+/// A source and a size, as people write them: `64KiB`, `mapped:64KiB`, `jemalloc-shared:1MiB`.
 struct StackChoice {
   let source: String
   let size: ByteCount
@@ -15,7 +15,7 @@ struct StackChoice {
   /// Sources of this build, the standard one first.
   static var sources: [String] {
     #if GB_JEMALLOC
-      [JemallocStackSource.name, MappedStackSource.name]
+      ArenaChoice.allCases.map(\.rawValue) + [MappedStackSource.name]
     #else
       [MappedStackSource.name]
     #endif
@@ -53,7 +53,7 @@ struct StackChoice {
 
   private func makeSource() throws -> any StackSource {
     #if GB_JEMALLOC
-      if source == JemallocStackSource.name { return try JemallocStackSource() }
+      if let choice = ArenaChoice(rawValue: source) { return try JemallocStackSource(choice) }
     #endif
     return MappedStackSource()
   }

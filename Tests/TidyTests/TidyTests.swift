@@ -6,7 +6,7 @@ import Testing
 struct TidyTests {
   /// The floors, ground first: a target may import targets of lower floors only.
   static let floors: [[String]] = [
-    ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CLimits"],
+    ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits"],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
     ["WorkloadKit", "Comparison", "DifferentialKit"],
@@ -33,6 +33,7 @@ struct TidyTests {
     "Yams": ["BenchmarkRunner"],
     "Subprocess": ["Executor"],
     "CJemalloc": ["JemallocStacks"],
+    "CExtents": ["JemallocStacks"],
   ]
 
   /// The only files that may contain unsafe code.
@@ -74,6 +75,8 @@ struct TidyTests {
     "Sources/Greenlets/SliceRegion.swift",
     "Sources/Greenlets/StackStrategy.swift",
     "Sources/Greenlets/StandardError.swift",
+    "Sources/JemallocStacks/JemallocArena.swift",
+    "Sources/JemallocStacks/JemallocControl.swift",
     "Sources/JemallocStacks/JemallocStackSource.swift",
     "Sources/Measurement/BatchRecorder.swift",
     "Sources/Measurement/ProcessMemory.swift",
