@@ -104,10 +104,10 @@ let package = Package(
     .executableTarget(
       name: "bars",
       dependencies: [
-        "Backends", "CContexts", "CLimits", "Greenlets", "Reports", "ResultStore", "Stacks",
-        "WorkloadKit", "Workloads",
-      ],
-      swiftSettings: strict),
+        "Backends", "CContexts", "CLimits", "Greenlets", "Measurement", "Reports", "ResultStore",
+        "Stacks", "WorkloadKit", "Workloads",
+      ] + jemallocStacks,
+      swiftSettings: strict + jemallocFlag),
 
     // The proof against CPython's greenlet, for scripts/differential; not a product.
     .executableTarget(

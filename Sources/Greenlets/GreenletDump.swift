@@ -25,8 +25,9 @@ extension GreenletCell {
     var addresses = [UInt(bitPattern: unsafe context.ip)]
     var frame = UInt(bitPattern: unsafe context.fp)
     // Outer frames lie higher; a chain that does not is not one.
-    while frame & 7 == 0, addresses.count < limit, let words = unsafe words(of: frame) {
-      let (outer, address) = unsafe (words[0], words[1])
+    while frame & 7 == 0, addresses.count < limit, let outer = word(at: frame),
+      let address = word(at: frame + 8)
+    {
       if address == 0 { break }
       addresses.append(address)
       if outer <= frame { break }
@@ -35,24 +36,22 @@ extension GreenletCell {
     return addresses
   }
 
-  /// The two words of a frame: the frame of its caller, and where that one goes on.
-  ///
-  /// - Returns: Where they lie now; nil for what is not on the greenlet's stack.
-  private func words(of frame: UInt) -> UnsafePointer<UInt>? {
-    let place: UnsafeRawPointer?
-    if unsafe core.pointee.isSliced, let hub = unsafe core.pointee.hub {
-      unsafe place = hub.pointee.slices?.pointee.place(of: frame, core)
-    } else if let kept = unsafe core.pointee.kept {
-      // SAFETY: frozen, and on its own thread, which alone thaws it.
-      unsafe place = FrozenStack(address: kept).place(of: frame)
-    } else if let head = unsafe core.pointee.head {
-      let lowest = UInt(bitPattern: unsafe head.pointee.lowest)
-      guard frame >= lowest, frame <= UInt(bitPattern: head) - 16 else { return nil }
-      unsafe place = UnsafeRawPointer(bitPattern: frame)
-    } else {
-      unsafe place = UnsafeRawPointer(bitPattern: frame)
+  /// A word of the greenlet's frames, wherever it lies now; nil for what is not on its stack.
+  private func word(at address: UInt) -> UInt? {
+    if unsafe core.pointee.isSliced, let region = unsafe core.pointee.hub?.pointee.slices {
+      let slice = unsafe Slice(core: core)
+      guard let stop = unsafe region.pointee.stop(of: slice) else { return nil }
+      return slice.word(at: address, stop: stop)
     }
-    return unsafe place?.assumingMemoryBound(to: UInt.self)
+    if let head = unsafe core.pointee.head {
+      // SAFETY: frozen, and on its own thread, which alone thaws it.
+      if let kept = unsafe core.pointee.kept {
+        return unsafe FrozenStack(address: kept).word(at: address)
+      }
+      let lowest = UInt(bitPattern: unsafe head.pointee.lowest)
+      guard address >= lowest, address < UInt(bitPattern: head) else { return nil }
+    }
+    return unsafe UnsafePointer<UInt>(bitPattern: address)?.pointee
   }
 }
 

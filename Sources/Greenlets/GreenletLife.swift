@@ -225,7 +225,7 @@ extension GreenletCell {
       guard let region = unsafe hub.pointee.slices else {
         preconditionFailure("an active greenlet without a stack")
       }
-      return unsafe region.pointee.forget(core)
+      return unsafe region.pointee.forget(Slice(core: core))
     }
     // A sanitizer knows a first frame by its greenlet, so none waits for another one.
     unsafe head.pointee.parked = gb_sanitizers_are_on() ? 0 : Self.parkingName

@@ -54,9 +54,10 @@ extension GreenletHub {
   private static func takeSlice(
     _ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>
   ) throws(GreenletError) {
-    let region = unsafe try hub.pointee.sliceRegion()
-    if unsafe cell.core.pointee.kept == nil {
-      try unsafe cell.makeSliceRoom(0, &region.pointee.counters)
+    // Made first: a greenlet that cannot start stays as it is.
+    _ = unsafe try hub.pointee.sliceRegion()
+    if unsafe cell.core.pointee.kept == nil, unsafe !Slice.makeBlock(cell.core) {
+      throw .noStack(greenlet: unsafe cell.core.pointee.name, reason: "no memory for its slice")
     }
     unsafe cell.core.pointee.choice = .sliced
     try unsafe prepare(cell, on: hub)

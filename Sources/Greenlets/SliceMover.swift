@@ -65,7 +65,8 @@ extension GreenletHub {
     let current = unsafe hub.pointee.current
     let region = unsafe try hub.pointee.sliceRegion()
     try unsafe region.pointee.reserve(
-      for: target.core, current: current.pointee.isSliced ? current : nil)
+      for: Slice(core: target.core),
+      current: current.pointee.isSliced ? Slice(core: current) : nil)
   }
 
   /// Moves a message out of frames that its receiver's slice may overwrite.
@@ -115,7 +116,7 @@ extension GreenletHub {
       return unsafe target.context
     }
     guard isOnRegion else {
-      unsafe region.pointee.arrange(for: target.core)
+      unsafe region.pointee.arrange(for: Slice(core: target.core))
       return unsafe target.context
     }
     unsafe region.pointee.mover.target = target.core
@@ -180,7 +181,7 @@ private func moverMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) {
     guard let target = unsafe region.pointee.mover.target else {
       preconditionFailure("a mover with nothing to do")
     }
-    unsafe region.pointee.arrange(for: target)
+    unsafe region.pointee.arrange(for: Slice(core: target))
     unsafe withUnsafeMutablePointer(to: &region.pointee.mover.context) { own in
       // SAFETY: the target's slice is in place now, and it is saved in its context.
       unsafe word = gb_switch(own, GreenletCell(core: target).context, word).word

@@ -11,7 +11,7 @@ import CSanitizers
 /// What is left of a lent stack whose pages were returned.
 ///
 /// A suspended context keeps its live frames, which are few hundred bytes as a rule, and a stack keeps
-/// whole pages. The frames are copied into a block of the allocator's, and come back to the very same
+/// whole pages. The frames are packed into a block of the allocator's, and come back to the very same
 /// addresses: pointers into the stack are good again as soon as it has thawed. The addresses and the
 /// guard stay the stack's own meanwhile.
 ///
@@ -22,8 +22,10 @@ import CSanitizers
     let pool: UnsafeMutablePointer<StackPoolCore>
     let slab: UnsafeMutablePointer<StackSlab>
     let slot: UInt32
-    let bytes: UInt32
+    let words: UInt32
   }
+
+  private static let word = MemoryLayout<UInt>.size
 
   // Invariant: a block that `freeze` made and `thaw` has not freed.
   let block: UnsafeMutableRawPointer
@@ -45,15 +47,17 @@ import CSanitizers
     let (pool, slab) = unsafe (head.pointee.pool, head.pointee.slab)
     precondition(
       unsafe lowest >= head.pointee.lowest && bytes > 0, "a stack pointer outside of its stack")
-    let size = MemoryLayout<Header>.size + bytes
+    let words = bytes / word
+    // SAFETY: live bytes of a stack on which nobody runs.
+    let size = unsafe MemoryLayout<Header>.size + gb_packed_words(lowest, words) * word
     guard let block = unsafe malloc(size) else {
       throw .allocationFailed(source: "malloc", size: ByteCount(size), errno: ENOMEM)
     }
     let slot = unsafe slab.pointee.slot(of: head, pool.pointee.layout)
     unsafe block.assumingMemoryBound(to: Header.self).initialize(
-      to: Header(pool: pool, slab: slab, slot: UInt32(slot), bytes: UInt32(bytes)))
-    // SAFETY: live bytes of a stack on which nobody runs, and the block made above.
-    unsafe gb_copy_frames(block + MemoryLayout<Header>.size, lowest, bytes)
+      to: Header(pool: pool, slab: slab, slot: UInt32(slot), words: UInt32(words)))
+    // SAFETY: as above, and the block that was made for them.
+    unsafe gb_pack_frames(block + MemoryLayout<Header>.size, lowest, words)
     do {
       let usable = unsafe head.pointee.lowest
       // SAFETY: all pages of the stack, whose live bytes are in the block.
@@ -77,10 +81,10 @@ import CSanitizers
     let head = unsafe slab.pointee.head(of: slot, pool.pointee.layout)
     // SAFETY: the stack is lent to whoever froze it, and its pages are writable.
     unsafe pool.pointee.writeHead(head, slab, slot)
-    let bytes = Int(header.bytes)
+    let words = Int(header.words)
     // SAFETY: the same bytes, in the same place.
-    unsafe gb_copy_frames(
-      UnsafeMutableRawPointer(head) - bytes, block + MemoryLayout<Header>.size, bytes)
+    unsafe gb_unpack_frames(
+      UnsafeMutableRawPointer(head) - words * Self.word, block + MemoryLayout<Header>.size, words)
     unsafe free(block)
     unsafe pool.pointee.counts.thawed += 1
     return unsafe head
@@ -96,19 +100,21 @@ import CSanitizers
   /// - Safety: It must not have thawed.
   @unsafe public init(address: UnsafeMutableRawPointer) { unsafe block = address }
 
-  /// Live bytes that are kept.
-  public var bytes: Int { unsafe Int(block.load(as: Header.self).bytes) }
+  /// Live bytes of the stack.
+  public var bytes: Int { unsafe Int(block.load(as: Header.self).words) * Self.word }
 
-  /// Where the bytes of an address of the stack lie now; nil when it was not live.
+  /// The word at an address of the stack; nil when it was not live.
   ///
-  /// For whoever looks at frozen frames; valid until the stack thaws.
-  @unsafe public func place(of address: UInt) -> UnsafeRawPointer? {
+  /// For whoever looks at frozen frames.
+  ///
+  /// - Complexity: O(1) for few frames.
+  public func word(at address: UInt) -> UInt? {
     let header = unsafe block.load(as: Header.self)
-    let head = unsafe header.slab.pointee.head(
-      of: Int(header.slot), header.pool.pointee.layout)
-    let bytes = Int(header.bytes)
-    let offset = Int(bitPattern: address) - (Int(bitPattern: head) - bytes)
-    guard offset >= 0, offset < bytes else { return nil }
-    return unsafe UnsafeRawPointer(block + MemoryLayout<Header>.size + offset)
+    let head = unsafe header.slab.pointee.head(of: Int(header.slot), header.pool.pointee.layout)
+    let words = Int(header.words)
+    let offset = Int(bitPattern: address) - (Int(bitPattern: head) - words * Self.word)
+    guard offset >= 0, offset < words * Self.word else { return nil }
+    return unsafe UInt(
+      gb_packed_word(block + MemoryLayout<Header>.size, words, offset / Self.word))
   }
 }

@@ -6,6 +6,7 @@ import Foundation
   static let areas: [(name: String, run: @Sendable () throws -> [Bar])] = [
     ("core", { try EngineBars.run() }),
     ("engine", { try CoroutineBars.run() + GreenletBars.run() + ShapeBars.run() }),
+    ("memory", { try MemoryBars.run() }),
     ("record", { try RecordBars.run() }),
   ]
 

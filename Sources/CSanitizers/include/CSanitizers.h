@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /// Which sanitizer the process runs under.
 typedef enum gb_sanitizer {
@@ -28,12 +29,6 @@ static inline bool gb_sanitizers_are_on(void) {
 /// The last frames of a context are abandoned, not left, so their red zones stay poisoned, and the
 /// next context on the same stack would be reported for touching them.
 void gb_stack_is_free(void *lowest, size_t size);
-
-/// Copies frames of a context that does not run, red zones and all: memcpy would be reported.
-///
-/// @param to    Does not overlap `from`; both aligned to 8 bytes.
-/// @param size  A multiple of 8.
-void gb_copy_frames(void *to, const void *from, size_t size);
 
 /// What a sanitizer knows of one context.
 typedef struct gb_fiber {
@@ -70,5 +65,27 @@ void gb_fiber_arrive(gb_fiber *self, gb_fiber *from);
 /// @param lock  Names the lock; never read.
 void gb_lock_taken(const void *lock);
 void gb_lock_given(const void *lock);
+
+// Copies of the frames of a context that does not run, red zones and all.
+//
+// Half of the words of a few frames are zero: a short piece is packed, as a map with a bit for each
+// word that is not zero, and then those words. A long one is copied as it is.
+
+/// How many words a copy of a piece of so many words will take.
+size_t gb_packed_words(const void *from, size_t words);
+
+/// Copies a piece to `to`, which has room for as many words as gb_packed_words says.
+void gb_pack_frames(void *to, const void *from, size_t words);
+
+/// Copies a piece of so many words back.
+///
+/// @return How many words the copy took.
+size_t gb_unpack_frames(void *to, const void *from, size_t words);
+
+/// How many words the copy of a piece of so many words takes.
+size_t gb_copied_words(const void *copy, size_t words);
+
+/// One word of a copied piece.
+uint64_t gb_packed_word(const void *from, size_t words, size_t index);
 
 #endif
