@@ -1,6 +1,7 @@
 // Memory of cores: chunks of the process, spare ones with each thread.
 
 import CSwitch
+import Stacks
 import Synchronization
 
 #if canImport(Glibc)
@@ -150,15 +151,24 @@ enum CorePool {
     return unsafe first
   }
 
+  /// From the system: an allocator would keep records of it for good.
+  private static func mapRegion() -> UnsafeMutableRawPointer {
+    do {
+      return unsafe try MappedStackSource().allocate(
+        ByteCount(regionBytes), alignment: ByteCount(regionBytes))
+    } catch {
+      // As where a Swift object cannot be made: nobody could go on.
+      fatalError("no memory for greenlets: \(error)")
+    }
+  }
+
   /// Takes memory for cores out of a region with room.
   private static func carve(_ count: Int) -> UnsafeMutableRawPointer {
     while unsafe current < regions.count, unsafe regions[current].made + count > perRegion {
       unsafe current += 1
     }
     if unsafe current == regions.count {
-      let memory = UnsafeMutableRawPointer.allocate(
-        byteCount: regionBytes, alignment: regionBytes)
-      unsafe regions.append(Region(base: UInt(bitPattern: memory)))
+      unsafe regions.append(Region(base: UInt(bitPattern: mapRegion())))
     }
     let offset = unsafe regions[current].made * stride
     guard
@@ -168,40 +178,62 @@ enum CorePool {
     return unsafe base
   }
 
-  /// Returns the pages of regions all of whose cores are spare.
+  /// Returns the pages of spare cores behind the last one of each region that is in use.
   ///
   /// The addresses stay the pool's: a core that was freed can still be looked at, and is all zeros.
   static func trim(_ hub: UnsafeMutablePointer<GreenletHub>) {
     unsafe giveAll(hub)
     gate.with {
-      var spareCounts: [UInt: Int] = [:]
-      var one = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: spare)
-      while let core = unsafe one {
-        unsafe spareCounts[region(of: core), default: 0] += 1
-        unsafe one = core.pointee.next
-      }
-      var gone: Set<UInt> = []
+      let spareCores = spareByRegion()
       for index in unsafe regions.indices {
         let region = unsafe regions[index]
-        guard region.made > 0, spareCounts[region.base] == region.made else { continue }
-        gone.insert(region.base)
-      }
-      var kept: UnsafeMutablePointer<GreenletCore>?
-      unsafe one = UnsafeMutablePointer<GreenletCore>(bitPattern: spare)
-      while let core = unsafe one {
-        unsafe one = core.pointee.next
-        guard unsafe !gone.contains(region(of: core)) else { continue }
-        unsafe core.pointee.next = kept
-        unsafe kept = core
-      }
-      unsafe spare = UInt(bitPattern: kept)
-      for index in unsafe regions.indices where unsafe gone.contains(regions[index].base) {
-        unsafe regions[index].made = 0
-        // SAFETY: a region of cores that are nobody's. Pages that the system keeps are made anew.
-        let place = unsafe UnsafeMutableRawPointer(bitPattern: regions[index].base)
-        unsafe madvise(place, regionBytes, Int32(MADV_DONTNEED))
+        guard let isSpare = spareCores[region.base] else { continue }
+        let kept = (isSpare[..<region.made].lastIndex(of: false) ?? -1) + 1
+        unsafe regions[index].made = kept
+        let page = StackGuard.pageSize
+        let from = ByteCount(kept * stride).roundedUp(toPagesOf: page).bytes
+        let to = ByteCount(region.made * stride).roundedUp(toPagesOf: page).bytes
+        guard from < to else { continue }
+        // SAFETY: cores that are nobody's. Pages that the system will not take are used again.
+        unsafe madvise(
+          UnsafeMutableRawPointer(bitPattern: region.base + UInt(from)), to - from,
+          Int32(MADV_DONTNEED))
       }
       unsafe current = 0
+    }
+  }
+
+  /// Which cores of each region are spare; keeps in the list only those that `trim` keeps.
+  private static func spareByRegion() -> [UInt: [Bool]] {
+    var found: [UInt: [Bool]] = [:]
+    unsafe forEachSpare { core in
+      let base = unsafe region(of: core)
+      let index = Int(UInt(bitPattern: core) - base) / stride
+      found[base, default: Array(repeating: false, count: perRegion)][index] = true
+    }
+    var lasts: [UInt: Int] = [:]
+    for region in unsafe regions {
+      guard let isSpare = found[region.base] else { continue }
+      lasts[region.base] = isSpare[..<region.made].lastIndex(of: false) ?? -1
+    }
+    var kept: UnsafeMutablePointer<GreenletCore>?
+    unsafe forEachSpare { core in
+      let base = unsafe region(of: core)
+      guard let last = lasts[base], Int(UInt(bitPattern: core) - base) / stride < last else {
+        return
+      }
+      unsafe core.pointee.next = kept
+      unsafe kept = core
+    }
+    unsafe spare = UInt(bitPattern: kept)
+    return found
+  }
+
+  private static func forEachSpare(_ use: (UnsafeMutablePointer<GreenletCore>) -> Void) {
+    var one = unsafe UnsafeMutablePointer<GreenletCore>(bitPattern: spare)
+    while let core = unsafe one {
+      unsafe one = core.pointee.next
+      unsafe use(core)
     }
   }
 

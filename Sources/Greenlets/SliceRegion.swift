@@ -120,7 +120,8 @@ public struct SliceCounters: Hashable, Sendable {
       let missing = slice.missing(
         upTo: upTo, from: isCurrent ? (sp - Self.slack) & ~7 : slice.start, isKnown: !isCurrent)
       // How much the current one needs is not known before it has left.
-      let isMade = missing == 0 || (isCurrent ? makeSpare(missing, for: slice) : grow(slice, missing))
+      let isMade =
+        missing == 0 || (isCurrent ? makeSpare(missing, for: slice) : grow(slice, missing))
       guard isMade else {
         throw .noStack(greenlet: target.name, reason: "no memory for the frames of \(slice.name)")
       }

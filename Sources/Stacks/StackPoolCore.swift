@@ -23,7 +23,10 @@ import CSanitizers
   let stackSize: ByteCount
   let options: StackPoolOptions
   let layout: StackLayout
-  var slabs: [UnsafeMutablePointer<StackSlab>] = unsafe []
+  var blocks: [UnsafeMutablePointer<StackBlock>] = unsafe []
+
+  /// The block with slabs that were not begun.
+  var fresh: UnsafeMutablePointer<StackBlock>?
 
   /// This core's address, for the heads of its stacks.
   var own: UnsafeMutablePointer<StackPoolCore>?
@@ -85,7 +88,7 @@ import CSanitizers
 
   private mutating func carve() throws(StackError) -> Stack {
     guard counts.owned < options.limit else { throw .limitReached(count: options.limit) }
-    if unsafe bareSlabs == nil { try addSlab() }
+    if unsafe bareSlabs == nil { try beginSlab() }
     guard let slab = unsafe bareSlabs else { preconditionFailure("a slab without bare slots") }
     let slot = unsafe slab.pointee.bare.trailingZeroBitCount
     let bit: UInt64 = 1 << UInt64(slot)
@@ -122,8 +125,33 @@ import CSanitizers
     unsafe head.pointee.markLent(true)
   }
 
-  private mutating func addSlab() throws(StackError) {
-    let size = layout.slabSize
+  /// Lists a slab of which no stack was carved.
+  private mutating func beginSlab() throws(StackError) {
+    if unsafe fresh == nil { try addBlock() }
+    guard let block = unsafe fresh else { preconditionFailure("a block without slabs") }
+    let index = unsafe block.pointee.begun
+    let slab = unsafe block.pointee.slabs + index
+    unsafe slab.initialize(
+      to: StackSlab(
+        base: block.pointee.base + index * layout.slabSize.bytes, block: block, layout: layout))
+    unsafe block.pointee.begun += 1
+    if unsafe block.pointee.begun == block.pointee.count { unsafe fresh = nil }
+    unsafe list(slab)
+  }
+
+  private mutating func addBlock() throws(StackError) {
+    var count = StackBlock.count(after: counts.slabs)
+    while true {
+      do { return try addBlock(of: count) } catch {
+        // Where there is no room for so much, there may be for less.
+        guard count > 1, failingCall == 0 else { throw error }
+        count /= 2
+      }
+    }
+  }
+
+  private mutating func addBlock(of count: Int) throws(StackError) {
+    let size = ByteCount(count * layout.slabSize.bytes)
     if isFailingCall() {
       throw .allocationFailed(source: type(of: source).name, size: size, errno: ENOMEM)
     }
@@ -134,12 +162,12 @@ import CSanitizers
       counts.systemCalls += 1
       unsafe madvise(base, size.bytes, options.hugePages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE)
     #endif
-    let slab = UnsafeMutablePointer<StackSlab>.allocate(capacity: 1)
-    unsafe slab.initialize(to: StackSlab(base: base, layout: layout))
-    unsafe slabs.append(slab)
-    counts.slabs += 1
+    let block = UnsafeMutablePointer<StackBlock>.allocate(capacity: 1)
+    unsafe block.initialize(to: StackBlock(base: base, bytes: size.bytes, count: count))
+    unsafe blocks.append(block)
+    unsafe fresh = block
+    counts.slabs += count
     counts.mapped = ByteCount(counts.mapped.bytes + size.bytes)
-    unsafe list(slab)
   }
 
   /// Puts a slab with bare slots on the list, unless it is there.
@@ -182,11 +210,11 @@ import CSanitizers
     do { _ = try unsafe trim(core, keeping: 0) } catch {
       unsafe core.pointee.counts.trimsFailed += 1
     }
-    let slabs = unsafe core.pointee.slabs
-    for index in unsafe 0..<slabs.count {
-      let slab = unsafe slabs[index]
-      unsafe slab.deinitialize(count: 1)
-      unsafe slab.deallocate()
+    let blocks = unsafe core.pointee.blocks
+    for index in unsafe 0..<blocks.count {
+      unsafe blocks[index].pointee.forget()
+      unsafe blocks[index].deinitialize(count: 1)
+      unsafe blocks[index].deallocate()
     }
     // SAFETY: the pool is gone and nothing is lent, so nobody else knows the core.
     unsafe core.deinitialize(count: 1)

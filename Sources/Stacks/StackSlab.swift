@@ -1,4 +1,4 @@
-// A slab: one piece of a source's memory, out of which neighbouring stacks are carved.
+// Slabs of neighbouring stacks, and the blocks of a source's memory that they lie in.
 
 /// How the stacks of a pool lie in their slabs.
 struct StackLayout {
@@ -11,7 +11,7 @@ struct StackLayout {
   let alignment: Int
   let colours: Int
 
-  /// Large pieces cost few calls and few mappings; a slab of more would be trimmed too seldom.
+  /// Neighbours share page tables and calls; a slab of more would seldom be wholly idle.
   private static let slabBytes = 8 << 20
 
   /// As many as a word has bits.
@@ -42,9 +42,10 @@ struct StackLayout {
   func headOffset(of slot: Int) -> Int { stride - StackHead.room - colour(of: slot) }
 }
 
-/// What is known of a slab, apart from its memory: an idle slab's memory may be gone.
+/// What is known of a slab, apart from its memory: an idle slab's pages may be gone.
 @safe @usableFromInline struct StackSlab {
   let base: UnsafeMutableRawPointer
+  let block: UnsafeMutablePointer<StackBlock>
 
   /// Slots without a stack: never carved, or trimmed since.
   var bare: UInt64
@@ -56,14 +57,14 @@ struct StackLayout {
   var nextBare: UnsafeMutablePointer<StackSlab>?
   var isListedBare = false
 
-  /// Whether the source has its memory back.
-  var isGone = false
-
   /// Slots that a trim has picked.
   var picked: UInt64 = 0
 
-  init(base: UnsafeMutableRawPointer, layout: StackLayout) {
+  init(
+    base: UnsafeMutableRawPointer, block: UnsafeMutablePointer<StackBlock>, layout: StackLayout
+  ) {
     unsafe self.base = base
+    unsafe self.block = unsafe block
     bare = layout.all
   }
 
@@ -82,5 +83,47 @@ struct StackLayout {
   /// The slot that an address of this slab lies in.
   func slot(of address: UnsafeRawPointer, _ layout: StackLayout) -> Int {
     unsafe (address - UnsafeRawPointer(base)) / layout.stride
+  }
+}
+
+/// What a source has allocated at once: some slabs.
+///
+/// The more slabs a pool has, the more it asks for: an allocator keeps records of each of its pieces,
+/// and a process has few mappings.
+@safe @usableFromInline struct StackBlock {
+  let base: UnsafeMutableRawPointer
+  let bytes: Int
+  let count: Int
+  let slabs: UnsafeMutablePointer<StackSlab>
+
+  /// Slabs that were begun; those behind them were never carved.
+  var begun = 0
+
+  /// Whether a trim has looked at it, and given it back.
+  var isLookedAt = false
+  var isGone = false
+
+  /// Slabs that a pool with so many asks for next.
+  static func count(after slabs: Int) -> Int { min(1024, max(1, slabs / 2)) }
+
+  init(base: UnsafeMutableRawPointer, bytes: Int, count: Int) {
+    unsafe self.base = base
+    (self.bytes, self.count) = (bytes, count)
+    unsafe slabs = .allocate(capacity: count)
+  }
+
+  /// Whether it has no stack.
+  func isBare(_ layout: StackLayout) -> Bool {
+    (0..<begun).allSatisfy { unsafe slabs[$0].bare == layout.all }
+  }
+
+  var guards: Int {
+    (0..<begun).reduce(0) { sum, index in unsafe sum + slabs[index].guarded.nonzeroBitCount }
+  }
+
+  /// Frees what is known of its slabs.
+  func forget() {
+    unsafe slabs.deinitialize(count: begun)
+    unsafe slabs.deallocate()
   }
 }

@@ -14,24 +14,22 @@ extension StackPoolCore {
     let picked = unsafe core.pointee.pickIdle(after: keep)
     var bytes = 0
     var failure: StackError?
-    var isAnyGone = false
     for index in unsafe 0..<picked.count {
-      let slab = unsafe picked[index]
+      let (slab, block) = unsafe (picked[index], picked[index].pointee.block)
       bytes += unsafe slab.pointee.picked.nonzeroBitCount * core.pointee.stackSize.bytes
       do {
-        if unsafe slab.pointee.bare == core.pointee.layout.all {
-          unsafe slab.pointee.picked = 0
-          try unsafe core.pointee.release(slab)
-          isAnyGone = true
-        } else {
-          try unsafe core.pointee.returnPicked(of: slab)
+        if unsafe !block.pointee.isLookedAt, unsafe block.pointee.isBare(core.pointee.layout) {
+          unsafe block.pointee.isLookedAt = true
+          try unsafe core.pointee.release(block)
         }
+        if unsafe !block.pointee.isGone { try unsafe core.pointee.returnPicked(of: slab) }
       } catch {
         // The others may still be returned; the first refusal is told.
         failure = failure ?? error
       }
+      unsafe slab.pointee.picked = 0
     }
-    unsafe core.pointee.listBare(isAnyGone: isAnyGone)
+    unsafe core.pointee.listBare()
     if let failure { throw failure }
     return ByteCount(bytes)
   }
@@ -62,29 +60,31 @@ extension StackPoolCore {
     return unsafe found
   }
 
-  /// Gives a slab without a stack back to the source.
-  private mutating func release(_ slab: UnsafeMutablePointer<StackSlab>) throws(StackError) {
-    let (base, size) = unsafe (slab.pointee.base, layout.slabSize)
+  /// Gives a block without a stack back to the source.
+  private mutating func release(_ block: UnsafeMutablePointer<StackBlock>) throws(StackError) {
+    let (base, bytes) = unsafe (block.pointee.base, block.pointee.bytes)
     // Guards go first: the source would hand the memory out with them, and its next owner would fault.
-    let guards = unsafe slab.pointee.guarded.nonzeroBitCount
+    let guards = unsafe block.pointee.guards
     if guards > 0 {
       if isFailingCall() { throw .guardFailed(errno: ENOMEM) }
       // SAFETY: memory of this pool, without a stack.
-      try unsafe options.stackGuard.removeAll(from: base, size.bytes, count: guards)
-      unsafe slab.pointee.guarded = 0
+      try unsafe options.stackGuard.removeAll(from: base, bytes, count: guards)
+      for index in unsafe 0..<block.pointee.begun {
+        unsafe block.pointee.slabs[index].guarded = 0
+      }
     }
     if isFailingCall() { throw .releaseFailed(source: type(of: source).name, errno: ENOMEM) }
-    // SAFETY: the slab has no stack and no guard.
-    try unsafe source.free(base, size, alignment: ByteCount(layout.alignment))
-    counts.slabs -= 1
-    counts.mapped = ByteCount(counts.mapped.bytes - size.bytes)
+    // SAFETY: the block has no stack and no guard.
+    try unsafe source.free(base, ByteCount(bytes), alignment: ByteCount(layout.alignment))
+    counts.slabs -= unsafe block.pointee.count
+    counts.mapped = ByteCount(counts.mapped.bytes - bytes)
+    if unsafe fresh == block { unsafe fresh = nil }
     // `listBare` frees what is left of it.
-    unsafe slab.pointee.isGone = true
+    unsafe block.pointee.isGone = true
   }
 
   /// Returns the pages of slots that a trim has picked, neighbours together.
   private mutating func returnPicked(of slab: UnsafeMutablePointer<StackSlab>) throws(StackError) {
-    defer { unsafe slab.pointee.picked = 0 }
     var left = unsafe slab.pointee.picked
     while left != 0 {
       let first = left.trailingZeroBitCount
@@ -110,27 +110,26 @@ extension StackPoolCore {
     }
   }
 
-  /// Lists the slabs with bare slots anew, and forgets those that were given back.
-  private mutating func listBare(isAnyGone: Bool) {
-    if isAnyGone {
-      unsafe bareSlabs = nil
-      var kept: [UnsafeMutablePointer<StackSlab>] = unsafe []
-      unsafe kept.reserveCapacity(counts.slabs)
-      for index in unsafe 0..<slabs.count {
-        let slab = unsafe slabs[index]
-        unsafe slab.pointee.isListedBare = false
-        if unsafe slab.pointee.isGone {
-          unsafe slab.deinitialize(count: 1)
-          unsafe slab.deallocate()
-        } else {
-          unsafe kept.append(slab)
-        }
+  /// Lists the slabs with bare slots anew, and forgets the blocks that were given back.
+  private mutating func listBare() {
+    unsafe bareSlabs = nil
+    var kept: [UnsafeMutablePointer<StackBlock>] = unsafe []
+    for index in unsafe 0..<blocks.count {
+      let block = unsafe blocks[index]
+      unsafe block.pointee.isLookedAt = false
+      if unsafe block.pointee.isGone {
+        unsafe block.pointee.forget()
+        unsafe block.deinitialize(count: 1)
+        unsafe block.deallocate()
+        continue
       }
-      unsafe slabs = unsafe kept
+      unsafe kept.append(block)
+      for number in unsafe 0..<block.pointee.begun {
+        let slab = unsafe block.pointee.slabs + number
+        unsafe slab.pointee.isListedBare = false
+        if unsafe slab.pointee.bare != 0 { unsafe list(slab) }
+      }
     }
-    for index in unsafe 0..<slabs.count {
-      let slab = unsafe slabs[index]
-      if unsafe slab.pointee.bare != 0 { unsafe list(slab) }
-    }
+    unsafe blocks = unsafe kept
   }
 }

@@ -244,7 +244,8 @@ enum MemoryBars {
         } / limit
       }
       return Bar(
-        "\(count) stacks in sequence, a hop / limit", figures, atMost: nanoseconds / 1.39, unit: "x")
+        "\(count) stacks in sequence, a hop / limit", figures, atMost: nanoseconds / 1.39, unit: "x"
+      )
     }
   }
 }

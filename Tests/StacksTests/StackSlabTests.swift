@@ -18,7 +18,7 @@ struct StackSlabTests {
     for _ in 0..<20_000 { stacks.append(Lent(try pool.lend())) }
     // Tests that run beside this one map something, too.
     #expect(try Self.mappings() - before < 100)
-    #expect(pool.counters.lent == 20_000 && pool.counters.slabs == 20_000 / 64 + 1)
+    #expect(pool.counters.lent == 20_000 && pool.counters.slabs >= 20_000 / 64 + 1)
     stacks = []
     try pool.trim()
     #expect(pool.counters.slabs == 0 && pool.counters.mapped == ByteCount(0))
@@ -75,7 +75,6 @@ struct StackSlabTests {
     for _ in 0..<1000 { lent.append(Lent(try pool.lend())) }
     lent = []
     #expect(pool.counters.idle <= 100 && pool.counters.trimmed >= 900)
-    #expect(pool.counters.slabs <= 4)
   }
 
   @Test func pagesCanBeReturnedLazily() throws {
