@@ -51,6 +51,13 @@ struct StackChoice {
     StackPool(source: try makeSource(), stackSize: size)
   }
 
+  /// A pool, and somebody who watches the stacks that it gets.
+  func makeWatchedPool() throws -> (StackPool, any StackTelemetry) {
+    let watch = StackWatch(try makeSource())
+    let pool = StackPool(source: watch, stackSize: size)
+    return (pool, watch)
+  }
+
   private func makeSource() throws -> any StackSource {
     #if GB_JEMALLOC
       if source == JemallocStackSource.name { return try JemallocStackSource() }

@@ -5,6 +5,7 @@ import Greenlets
 import Measurement
 public import Reports
 import Stacks
+import WorkloadKit
 
 /// Prepares workloads, runs batches of them and tells what they did.
 ///
@@ -18,9 +19,13 @@ public final class Worker {
     let entry: BackendEntry
     let program: Program
     let running: RunningProgram
-    let parameters: [String: Int]
+    let parameters: Parameters
     let stack: StackChoice
     let pool: StackPool
+    let telemetry: any StackTelemetry
+
+    /// By how many bytes the process grew meanwhile.
+    let growth: Int
     let quarantinedBefore = EngineCounters.quarantined
     var unitsDone = 0
     var unitsPerBatch: [Int: Int] = [:]
@@ -75,17 +80,39 @@ public final class Worker {
     let parameters = try Self.complete(asked.parameters, of: program.description)
     let stack = try StackChoice(parsing: asked.stack)
 
+    try Self.refuseCrowd(parameters, of: program.description, on: entry.description)
+
+    // Before the memory is read: what watches is not what is measured.
+    let (pool, telemetry) = try stack.makeWatchedPool()
     let before = ProcessMemory.now().resident
-    let pool = try stack.makePool()
-    let running = try program.prepare(parameters, pool)
+    let setting = Parameters(parameters, seed: asked.seed)
+    var made: RunningProgram?
+    let batch = try recorder.record(operations: 1) { made = try program.prepare(setting, pool) }
+    guard let running = made else { preconditionFailure("prepared, and nothing is there") }
+    let after = ProcessMemory.now().resident
     defer { nextHandle += 1 }
     prepared[nextHandle] = Prepared(
-      entry: entry, program: program, running: running, parameters: parameters, stack: stack,
-      pool: pool)
-    return PreparedReply(
+      entry: entry, program: program, running: running, parameters: setting, stack: stack,
+      pool: pool, telemetry: telemetry, growth: after - before)
+    var reply = PreparedReply(
       handle: nextHandle, stack: stack.description, parameters: parameters,
       operationsPerUnit: running.operationsPerUnit, residentBytesBefore: before,
-      residentBytesAfter: ProcessMemory.now().resident)
+      residentBytesAfter: after)
+    reply.nanoseconds = batch.nanoseconds
+    reply.minorFaults = batch.minorFaults
+    reply.majorFaults = batch.majorFaults
+    return reply
+  }
+
+  private static func refuseCrowd(
+    _ parameters: [String: Int], of workload: WorkloadDescription, on backend: BackendDescription
+  ) throws(ExecutorFault) {
+    guard let most = backend.coroutinesMost, let count = workload.liveCount(parameters),
+      count > most
+    else { return }
+    throw ExecutorFault(
+      .outOfRange,
+      "\(workload.name) wants \(count) coroutines, and \(backend.name) holds \(most) at most")
   }
 
   /// All parameters of a workload: those given, the others at their standard.
@@ -135,6 +162,7 @@ public final class Worker {
 
   private func verify(_ request: ExecutorRequest) throws -> VerifiedReply {
     let (_, item) = try find(request)
+    try item.running.inspect()
     let checksum = item.running.checksum()
     return VerifiedReply(
       checksum: "\(checksum)", of: item.program.checksumMeaning,
@@ -144,13 +172,27 @@ public final class Worker {
   private func memory(_ request: ExecutorRequest) throws -> MemoryReply {
     let (_, item) = try find(request)
     let now = ProcessMemory.now()
-    return MemoryReply(
+    let live = item.program.description.liveCount(item.parameters.values)
+    // The high-water mark first: what follows suspends coroutines of its own, on other stacks.
+    let highWater = live.flatMap { _ in item.telemetry.highWater() }
+    var reply = MemoryReply(
       residentBytes: now.resident, proportionalBytes: now.proportional, mappings: now.mappings,
-      pageTableBytes: now.pageTables, bytesPerGreenlet: try bytesPerGreenlet(item))
+      pageTableBytes: now.pageTables, bytesPerGreenlet: try bytesPerGreenlet(item, live: live))
+    reply.liveGreenlets = live
+    reply.highWaterBytes = highWater?.most
+    reply.highWaterMedianBytes = highWater?.median
+    reply.pool = item.telemetry.counters(of: item.pool)
+    return reply
   }
 
-  /// Resident growth by coroutines that are suspended one frame deep, each, on a pool of their own.
-  private func bytesPerGreenlet(_ item: Prepared) throws -> Double {
+  /// Fewer coroutines than this share the process's growth with too much else.
+  private static let crowdLeast = 256
+
+  /// Resident bytes of a suspended coroutine: of the workload's own, where there are many.
+  ///
+  /// Otherwise the growth by coroutines that are suspended one frame deep, on a pool of their own.
+  private func bytesPerGreenlet(_ item: Prepared, live: Int?) throws -> Double {
+    if let live, live >= Self.crowdLeast { return Double(max(0, item.growth)) / Double(live) }
     let count = item.entry.description.switchesInKernel ? 128 : 1024
     let pool = try item.stack.makePool()
     // Once before, so that what is allocated only once is not counted.
@@ -163,16 +205,15 @@ public final class Worker {
 
   private func finish(_ request: ExecutorRequest) throws -> FinishedReply {
     let (handle, _) = try find(request)
-    // The pool alone is kept, to see that everything comes back to it.
+    // The pool and the ledger alone are kept, to see that everything comes back to them.
     let (pool, before) = (prepared[handle]?.pool, prepared[handle]?.quarantinedBefore ?? 0)
+    let ledger = prepared[handle]?.running.ledger
+    let start = gb_monotonic_ns()
     prepared[handle] = nil
-    return Self.leftBehind(pool: pool, quarantinedBefore: before)
-  }
-
-  private static func leftBehind(pool: StackPool?, quarantinedBefore: Int) -> FinishedReply {
-    FinishedReply(
-      leakedGreenlets: EngineCounters.quarantined - quarantinedBefore,
-      leakedStacks: pool?.lentCount ?? 0)
+    let nanoseconds = Int(gb_monotonic_ns() - start)
+    return FinishedReply(
+      leakedGreenlets: EngineCounters.quarantined - before, leakedStacks: pool?.lentCount ?? 0,
+      leakedBytes: ledger?.liveBytes, nanoseconds: nanoseconds)
   }
 
   private func find(_ request: ExecutorRequest) throws(ExecutorFault) -> (Int, Prepared) {

@@ -77,6 +77,9 @@ struct TidyTests {
     "Sources/Stacks/Stack.swift",
     "Sources/Stacks/StackGuard.swift",
     "Sources/Stacks/StackPool.swift",
+    "Sources/WorkerService/StackTelemetry.swift",
+    "Sources/WorkloadKit/Canary.swift",
+    "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/bars/ShapeBars.swift",
   ]
 
