@@ -8,8 +8,8 @@ public enum Canary {
   /// The upper half of every canary: a test finds them by it.
   public static let mark: UInt = 0xCA4A_51E5
 
-  /// What a frame keeps.
-  public typealias Words = InlineArray<4, UInt>
+  /// What a frame keeps: two words, since a million shallow greenlets are counted in bytes.
+  public typealias Words = InlineArray<2, UInt>
 
   /// Words that are no canary yet.
   @inlinable public static var blank: Words { Words(repeating: 0) }

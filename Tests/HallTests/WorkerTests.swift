@@ -84,8 +84,8 @@ struct WorkerTests {
     }
     for backend in Self.backends {
       let (shallow, deep) = (try mark(10, backend), try mark(210, backend))
-      // A level has a canary of 32 bytes and a return address, at least.
-      #expect(deep - shallow > 200 * 40 && deep < 256 << 10, "\(backend)")
+      // A level has a canary of 16 bytes and a return address, at least.
+      #expect(deep - shallow > 200 * 24 && deep < 256 << 10, "\(backend)")
     }
   }
 
