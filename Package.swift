@@ -128,7 +128,8 @@ let package = Package(
     .testTarget(
       name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
     .testTarget(
-      name: "BenchmarkRunnerTests", dependencies: ["BenchmarkRunner", "Executor", "Reports"],
+      name: "BenchmarkRunnerTests",
+      dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),

@@ -13,6 +13,9 @@ public import WorkloadKit
   public static var summary: String { "one kernel thread a context, handing over by futex" }
   public static var switchesInKernel: Bool { true }
 
+  /// Well below what the kernel allows a user (`kernel.threads-max`, `pids.max` of a container).
+  public static var coroutinesMost: Int { 4096 }
+
   public init(on stacks: StackPool, body: some ContextBody) throws {
     let (core, stack) = (ThreadCore(), try HeldStack(from: stacks))
     core.state.body = { [unowned core] in

@@ -7,7 +7,7 @@ import Reports
 /// Makes records of groups.
 enum Assembly {
   static func record(
-    _ groups: [GroupResult], scenario: Scenario, environment: [String: String], began: Date,
+    _ groups: [GroupResult], plan: Plan, environment: [String: String], began: Date,
     commandLine: String, source: SourceVersion
   ) -> SessionRecord {
     var rows: [Row] = []
@@ -34,8 +34,8 @@ enum Assembly {
       }
     return SessionRecord(
       report: RunReport(
-        session: UUID().uuidString.lowercased(), seed: scenario.seed, environment: environment,
-        verdict: verdict, exit: exit, rows: rows),
+        session: UUID().uuidString.lowercased(), seed: plan.scenario.seed,
+        environment: environment, verdict: verdict, exit: exit, rows: rows, notes: plan.notes),
       startedUnixNanoseconds: Int(began.timeIntervalSince1970 * 1_000_000) * 1000,
       commandLine: commandLine, source: source, measurements: measurements,
       control: control.flatMap {

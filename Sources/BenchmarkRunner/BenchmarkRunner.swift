@@ -25,7 +25,9 @@ public struct BenchmarkRunner: Sendable {
     public var measureFactor = 20
 
     /// For `prepare`, `verify`, `memory` and `finish`, which take as long as the workload is big.
-    public var other = Duration.seconds(120)
+    ///
+    /// A million stacks of a mapping each take up to half a minute on a busy machine.
+    public var other = Duration.seconds(300)
 
     public init() {}
 
@@ -38,21 +40,25 @@ public struct BenchmarkRunner: Sendable {
   private let launch: Launch
   private let deadlines: Deadlines
   private let pressure: @Sendable () -> Int?
+  private let memoryAvailable: @Sendable () -> Int?
 
   /// Makes a runner.
   ///
   /// - Parameters:
   ///   - deadlines: How long an executor may be silent.
   ///   - pressure: Reads how many microseconds tasks have waited for a CPU since boot.
+  ///   - memoryAvailable: Reads how many bytes of memory can still be had.
   ///   - launch: Starts an executor.
   public init(
     deadlines: Deadlines = Deadlines(),
     pressure: @escaping @Sendable () -> Int? = Pressure.waitedMicroseconds,
+    memoryAvailable: @escaping @Sendable () -> Int? = AvailableMemory.bytes,
     launch: @escaping Launch
   ) {
     self.launch = launch
     self.deadlines = deadlines
     self.pressure = pressure
+    self.memoryAvailable = memoryAvailable
   }
 
   /// Asks an executor who it is, and lets it go.
@@ -86,12 +92,12 @@ public struct BenchmarkRunner: Sendable {
     let (first, hello) = try await start()
     let plan: Plan
     do {
-      plan = try Plan(scenario, with: hello)
+      plan = try Plan(scenario, with: hello, memoryAvailable: memoryAvailable())
     } catch {
       await first.bye(deadline: deadlines.greeting)
       throw error
     }
-    let groups = scenario.groups
+    let groups = plan.scenario.groups
     var results: [GroupResult] = []
     for (index, group) in groups.enumerated() {
       let run = GroupRun(
@@ -102,7 +108,7 @@ public struct BenchmarkRunner: Sendable {
       results.append(await run.run())
     }
     return Assembly.record(
-      results, scenario: scenario, environment: Environment.fingerprint(runtime: hello.runtime),
+      results, plan: plan, environment: Environment.fingerprint(runtime: hello.runtime),
       began: began, commandLine: commandLine, source: source)
   }
 

@@ -15,6 +15,9 @@ struct Participant {
   var blocks: [MeasuredBlock] = []
   var state = State.running
 
+  /// The newest preparation: what it took is part of the row's memory.
+  private var preparation: PreparedReply?
+
   enum State {
     case running, closed, failed
   }
@@ -33,6 +36,7 @@ struct Participant {
 
   mutating func prepared(_ reply: PreparedReply) {
     handle = reply.handle
+    preparation = reply
     row.stack = reply.stack
     row.parameters = reply.parameters
   }
@@ -53,13 +57,36 @@ struct Participant {
     state = .closed
     row.checksum = verified.checksum
     row.bytesPerGreenlet = memory.bytesPerGreenlet
+    row.memory = figures(memory, left)
     if !verified.matches {
       row.failure = "checksum \(verified.checksum) of \(verified.of) is not the oracle's"
     } else if left.leakedGreenlets != 0 || left.leakedStacks != 0 {
       row.failure = "leaked \(left.leakedGreenlets) greenlets and \(left.leakedStacks) stacks"
+    } else if let bytes = left.leakedBytes, bytes != 0 {
+      row.failure = "leaked \(bytes) bytes that its coroutines held"
     }
     row.verified = row.failure == nil
     row.status = row.verified ? .ok : .unverified
+  }
+
+  private func figures(_ memory: MemoryReply, _ left: FinishedReply) -> MemoryFigures {
+    var figures = MemoryFigures(
+      residentBytes: memory.residentBytes, proportionalBytes: memory.proportionalBytes,
+      mappings: memory.mappings, pageTableBytes: memory.pageTableBytes)
+    let batches = measurement.batches
+    figures.minorFaults = preparation?.minorFaults.map { faults in
+      batches.reduce(faults) { $0 + $1.minorFaults }
+    }
+    figures.majorFaults = preparation?.majorFaults.map { faults in
+      batches.reduce(faults) { $0 + $1.majorFaults }
+    }
+    figures.liveGreenlets = memory.liveGreenlets
+    figures.highWaterBytes = memory.highWaterBytes
+    figures.highWaterMedianBytes = memory.highWaterMedianBytes
+    figures.createNanoseconds = preparation?.nanoseconds
+    figures.destroyNanoseconds = left.nanoseconds
+    figures.pool = memory.pool
+    return figures
   }
 
   mutating func interrupt() {

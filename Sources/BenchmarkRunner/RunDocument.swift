@@ -1,5 +1,6 @@
 // The JSON of one session: keys sorted, and a null for everything that is not known.
 
+import Comparison
 import Foundation
 public import Reports
 
@@ -22,7 +23,7 @@ public enum RunDocument {
     let report: RunReport
 
     enum Keys: String, CodingKey {
-      case session, seed, environment, verdict, exit, rows
+      case session, seed, environment, verdict, exit, rows, notes, knees
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -33,6 +34,30 @@ public enum RunDocument {
       try container.encode(report.verdict, forKey: .verdict)
       try container.encode(report.exit, forKey: .exit)
       try container.encode(report.rows.map(RowDocument.init), forKey: .rows)
+      try container.encode(report.notes, forKey: .notes)
+      let knees = Sweep(report)?.series.map(KneeDocument.init)
+      try container.encode(knees ?? [], forKey: .knees)
+    }
+  }
+
+  /// Where a sweep gets dear, for each backend that it has been over.
+  private struct KneeDocument: Encodable {
+    let backend: String
+    let knee: Double?
+
+    init(_ series: Sweep.Series) {
+      backend = series.backend
+      knee = series.knee?.size
+    }
+
+    enum Keys: String, CodingKey {
+      case backend, knee
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: Keys.self)
+      try container.encode(backend, forKey: .backend)
+      try container.encode(knee, forKey: .knee)
     }
   }
 
@@ -40,10 +65,11 @@ public enum RunDocument {
     let row: Row
 
     enum Keys: String, CodingKey {
-      case failure, checksum, ratio
+      case failure, checksum, ratio, memory
       case p10 = "p10_ns"
       case p50 = "p50_ns"
       case p99 = "p99_ns"
+      case p10Interval = "p10_interval_ns"
       case bytesPerGreenlet = "bytes_per_greenlet"
     }
 
@@ -57,7 +83,9 @@ public enum RunDocument {
       try container.encode(row.p10, forKey: .p10)
       try container.encode(row.p50, forKey: .p50)
       try container.encode(row.p99, forKey: .p99)
+      try container.encode(row.p10Interval, forKey: .p10Interval)
       try container.encode(row.bytesPerGreenlet, forKey: .bytesPerGreenlet)
+      try container.encode(row.memory, forKey: .memory)
     }
   }
 }

@@ -9,6 +9,9 @@ public enum RunnerError: Error, Hashable, Sendable {
   case unknownParameter(String, workload: String, nearest: String?)
   case unknownStackSource(String, nearest: String?)
   case outOfRange(what: String, value: Int, least: Int, most: Int)
+
+  /// Bytes that a run needs, and what it may take of what is there.
+  case tooLittleMemory(what: String, needed: Int, allowed: Int)
   case badQuantity(what: String, text: String, wanted: String)
 
   /// A place in a scenario file, what is wrong there, and what would be right.
@@ -24,7 +27,7 @@ public enum RunnerError: Error, Hashable, Sendable {
   public var exitCode: Int32 {
     switch self {
     case .unknownWorkload, .unknownBackend, .unknownParameter, .unknownStackSource, .outOfRange,
-      .badQuantity, .badScenario:
+      .tooLittleMemory, .badQuantity, .badScenario:
       64
     case .noSuchFile: 5
     case .unreadableFile: 6
@@ -48,6 +51,9 @@ extension RunnerError: CustomStringConvertible {
         + (nearest.map { "did you mean \($0)?" } ?? "give a size alone, as in 64KiB")
     case .outOfRange(let what, let value, let least, let most):
       "\(what) is \(value); choose from \(least) to \(most)"
+    case .tooLittleMemory(let what, let needed, let allowed):
+      "\(what) needs about \(needed >> 20) MiB, and may take \(allowed >> 20) MiB here;"
+        + " ask for fewer coroutines or backends"
     case .badQuantity(let what, let text, let wanted):
       "\(what) is `\(text)`; write \(wanted)"
     case .badScenario(let file, let line, let column, let fact, let mend):

@@ -84,6 +84,17 @@ gb_start:
         mov     x1, x2                  // the word that was handed over
         mov     x29, xzr
         mov     x30, xzr
+        // The first frames save these: zeros take no room where frames are packed.
+        mov     x19, xzr
+        mov     x20, xzr
+        mov     x21, xzr
+        mov     x22, xzr
+        mov     x23, xzr
+        mov     x24, xzr
+        mov     x25, xzr
+        mov     x26, xzr
+        mov     x27, xzr
+        mov     x28, xzr
         blr     x9
         brk     #0x6b                   // entry must not return
         .cfi_endproc

@@ -94,6 +94,12 @@ gb_start:
         popq    %rdi                    // argument; the stack pointer is 16-byte aligned now
         movq    %rdx, %rsi              // the word that was handed over
         xorl    %ebp, %ebp
+        // The first frames save these: zeros take no room where frames are packed.
+        xorl    %ebx, %ebx
+        xorl    %r12d, %r12d
+        xorl    %r13d, %r13d
+        xorl    %r14d, %r14d
+        xorl    %r15d, %r15d
         callq   *%rax
         ud2                             // entry must not return
         .cfi_endproc

@@ -32,6 +32,9 @@ public enum RowStatistics {
     row.p10 = clean.isEmpty ? nil : Quantile.of(clean, 0.10)
     row.p50 = clean.isEmpty ? nil : Quantile.of(clean, 0.50)
     row.p99 = clean.isEmpty ? nil : Quantile.of(clean, 0.99)
+    row.p10Interval = MedianInterval.of(Array(blockCosts(of: measurement).values)).map {
+      Interval(low: $0.low, high: $0.high)
+    }
     row.grade = grade(
       of: clean, tainted: 1 - row.cleanShare, measurement, delta: delta)
   }

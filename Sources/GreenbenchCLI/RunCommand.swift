@@ -23,7 +23,7 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(
     name: [.customShort("p"), .customLong("parameter")],
-    help: "A parameter, as in rounds=1000. Several values of one make a matrix.")
+    help: "A parameter, as in rounds=1000 or rounds=10,1000. Several values make a matrix.")
   var parameters: [String] = []
 
   @Option(help: "Stack sizes, separated by commas, as in 64KiB or mapped:64KiB.")
@@ -106,15 +106,21 @@ struct RunCommand: AsyncParsableCommand {
 
   private func override(_ parameters: inout [String: [Int]]) throws(RunnerError) {
     var given: [String: [Int]] = [:]
-    for text in self.parameters.flatMap(Self.words) {
-      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2 else {
-        throw .badQuantity(what: "-p", text: text, wanted: "name=value, as in rounds=1000")
+    for option in self.parameters {
+      // A word without a name is one more value of the name before it: rounds=10,20.
+      var name: String?
+      for text in Self.words(option) {
+        let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+        if parts.count == 2 { name = parts[0] }
+        guard let name else {
+          throw .badQuantity(what: "-p", text: text, wanted: "name=value, as in rounds=1000")
+        }
+        guard let value = Quantity.integer(parts[parts.count - 1]) else {
+          throw .badQuantity(
+            what: name, text: parts[parts.count - 1], wanted: Quantity.integerForm)
+        }
+        if given[name]?.contains(value) != true { given[name, default: []].append(value) }
       }
-      guard let value = Quantity.integer(parts[1]) else {
-        throw .badQuantity(what: parts[0], text: parts[1], wanted: Quantity.integerForm)
-      }
-      given[parts[0], default: []].append(value)
     }
     parameters.merge(given) { $1 }
   }

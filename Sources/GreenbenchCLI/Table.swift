@@ -1,5 +1,6 @@
 // Text for terminals: aligned columns that fit the width, numbers with units, JSON documents.
 
+import BenchmarkRunner
 import FoundationEssentials
 public import Reports
 
@@ -22,6 +23,22 @@ public enum ReportTable {
   /// - Returns: Lines without a line feed at the end.
   public static func text(_ report: RunReport, width: Int, colour: Bool) -> String {
     let cuts = Cuts(report)
+    var lines = [title(report, cuts)]
+    if let sweep = Sweep(report) {
+      lines += MemoryTable.lines(of: sweep, width: width)
+    } else {
+      lines += rows(report, cuts, width: width)
+      lines += MemoryTable.lines(of: report, width: width)
+    }
+    for (index, row) in report.rows.enumerated() where row.status != .ok || row.failure != nil {
+      let sentence = row.failure.map { ": \($0)" } ?? ""
+      let line = "row \(index + 1), \(row.backend), \(row.status.rawValue)\(sentence)"
+      lines.append(colour ? "\u{1B}[31m\(line)\u{1B}[0m" : line)
+    }
+    return (lines + report.notes).joined(separator: "\n")
+  }
+
+  private static func rows(_ report: RunReport, _ cuts: Cuts, width: Int) -> [String] {
     var table = TextTable([
       "WORKLOAD", "BACKEND", "STACK", "P10", "P50", "P99", "vs first (95 % CI)", "B/greenlet",
       "verify", "grade",
@@ -31,17 +48,10 @@ public enum ReportTable {
     // Columns that say the same in every row go to the title.
     var hidden: Set<Int> = cuts.workload ? [] : [0]
     if !cuts.stack { hidden.insert(2) }
-    var lines = [title(report, cuts)]
-    lines += table.text(
+    return table.text(
       width: width, shrinking: [1, 0, 2], dropping: [5, 7, 2, 4], hiding: hidden
     )
     .split(separator: "\n").map(String.init)
-    for (index, row) in report.rows.enumerated() where row.status != .ok || row.failure != nil {
-      let sentence = row.failure.map { ": \($0)" } ?? ""
-      let line = "row \(index + 1), \(row.backend), \(row.status.rawValue)\(sentence)"
-      lines.append(colour ? "\u{1B}[31m\(line)\u{1B}[0m" : line)
-    }
-    return lines.joined(separator: "\n")
   }
 
   private struct Cuts {
@@ -58,26 +68,38 @@ public enum ReportTable {
   private static func title(_ report: RunReport, _ cuts: Cuts) -> String {
     var words = ["session \(report.session.prefix(8))", "seed \(report.seed)"]
     if let row = report.rows.first {
-      if !cuts.workload { words.append(workload(row)) }
+      if let sweep = Sweep(report) {
+        words.append(workload(row, except: sweep.parameter))
+      } else if !cuts.workload {
+        words.append(workload(row))
+      }
       if !cuts.stack { words.append("stack \(row.stack)") }
     }
     if report.verdict != .ok { words.append(report.verdict.rawValue) }
     return words.joined(separator: "  ")
   }
 
-  private static func workload(_ row: Row) -> String {
-    let parameters = row.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+  static func workload(_ row: Row, except omitted: String? = nil) -> String {
+    let parameters = row.parameters.sorted { $0.key < $1.key }
+      .filter { $0.key != omitted }.map { "\($0.key)=\($0.value)" }
     return ([row.workload] + parameters).joined(separator: " ")
   }
 
   private static func cells(_ row: Row) -> [String] {
-    let verified = row.verified ? "ok" : row.status == .ok ? "no" : row.status.rawValue
-    return [
+    [
       workload(row), row.backend, row.stack, duration(row.p10), duration(row.p50),
-      duration(row.p99), row.ratio.map(ratio) ?? "-",
-      row.bytesPerGreenlet.map { grouped(Int($0.rounded())) } ?? "-",
-      row.checksum.map { "\(verified) \($0.prefix(12))" } ?? verified, row.grade.rawValue,
+      duration(row.p99), row.ratio.map(ratio) ?? "-", bytesPerGreenlet(row),
+      row.checksum.map { "\(verified(row)) \($0.prefix(12))" } ?? verified(row),
+      row.grade.rawValue,
     ]
+  }
+
+  static func verified(_ row: Row) -> String {
+    row.verified ? "ok" : row.status == .ok ? "no" : row.status.rawValue
+  }
+
+  static func bytesPerGreenlet(_ row: Row) -> String {
+    row.bytesPerGreenlet.map { grouped(Int($0.rounded())) } ?? "-"
   }
 
   /// A ratio with its interval, as in `22.06× [21.98, 22.15] slower`.
@@ -109,6 +131,12 @@ public enum ReportTable {
     let scaled = String(Int(clamping: (abs(value) * pow(10, Double(decimals))).rounded()))
     let padded = String(repeating: "0", count: max(0, decimals + 1 - scaled.count)) + scaled
     return (value < 0 ? "-" : "") + padded.dropLast(decimals) + "." + padded.suffix(decimals)
+  }
+
+  /// A count with two significant digits, as in `3 200`.
+  static func rounded(_ value: Double) -> String {
+    guard value >= 1 else { return "1" }
+    return grouped(Int(clamping: round(value, to: 1 - Int(log10(value).rounded(.down)))))
   }
 
   private static func round(_ value: Double, to decimals: Int) -> Double {

@@ -51,6 +51,19 @@ extension Greenlet {
     unsafe GreenletHub.ofThisThread().pointee.slices?.pointee.counters ?? SliceCounters()
   }
 
+  /// Bytes that this greenlet has used of its stack at the deepest.
+  ///
+  /// As ``StackPool/highWater(of:)``: of all that ran on the stack since it was carved. Nil for one
+  /// without a stack of its own in memory: unstarted, dead, main, sliced or frozen.
+  ///
+  /// - Complexity: O(resident pages of the stack), and a system call.
+  public final var highWaterMark: ByteCount? {
+    guard unsafe core.pointee.phase == .active, let head = unsafe core.pointee.head,
+      unsafe core.pointee.kept == nil
+    else { return nil }
+    return unsafe StackPool.depth(head)
+  }
+
   /// Freezes greenlets of this thread that have not run since the last sweep.
   ///
   /// The first sweep only marks the suspended ones; a switch takes the mark away, without costing

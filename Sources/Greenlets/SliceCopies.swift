@@ -108,7 +108,11 @@ struct SliceHeader {
 
   /// Words that are missing in the block for a copy up to an address.
   ///
-  /// - Parameter isKnown: Whether the slice is suspended; otherwise the most that it can take.
+  /// - Parameters:
+  ///   - upTo: The address.
+  ///   - start: Where the slice begins, or will.
+  ///   - isKnown: Whether the slice is suspended; otherwise it is the most that can be missing.
+  /// - Returns: 0 when there is room.
   func missing(upTo: UInt, from start: UInt, isKnown: Bool) -> Int {
     let from = isKnown ? start + UInt(header.saved) * UInt(Self.word) : start
     guard upTo > from else { return 0 }

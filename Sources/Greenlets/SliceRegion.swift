@@ -80,7 +80,10 @@ public struct SliceCounters: Hashable, Sendable {
 
   /// Where a slice ends, decided when it is about to be continued for the first time.
   ///
-  /// - Parameter sp: Where the frames of the sliced greenlet are that starts it; nil for any other.
+  /// - Parameters:
+  ///   - target: The slice.
+  ///   - sp: Where the frames of the sliced greenlet are that starts it; nil for any other.
+  /// - Returns: One past its highest address.
   private func stop(of target: Slice, startedAt sp: UInt?) -> UInt {
     if let known = stop(of: target) { return known }
     guard let sp, sp > lowest + Self.roomLeast else { return top & ~15 }

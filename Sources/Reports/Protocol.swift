@@ -122,10 +122,16 @@ public struct BackendDescription: Codable, Hashable, Sendable {
   public var summary: String
   public var switchesInKernel: Bool
 
-  public init(name: String, summary: String, switchesInKernel: Bool) {
+  /// The most coroutines that may be alive at once; nil where only memory sets a limit.
+  public var coroutinesMost: Int?
+
+  public init(
+    name: String, summary: String, switchesInKernel: Bool, coroutinesMost: Int? = nil
+  ) {
     self.name = name
     self.summary = summary
     self.switchesInKernel = switchesInKernel
+    self.coroutinesMost = coroutinesMost
   }
 }
 
@@ -138,13 +144,59 @@ public struct WorkloadDescription: Codable, Hashable, Sendable {
   public var operation: String
   public var parameters: [ParameterDescription]
 
+  /// What it keeps alive while it is measured; nil when that is no matter.
+  public var population: Population?
+
+  /// The backends of a run that names none; nil for all.
+  public var standardBackends: [String]?
+
   public init(
-    name: String, summary: String, operation: String, parameters: [ParameterDescription]
+    name: String, summary: String, operation: String, parameters: [ParameterDescription],
+    population: Population? = nil
   ) {
     self.name = name
     self.summary = summary
     self.operation = operation
     self.parameters = parameters
+    self.population = population
+  }
+
+  /// What a parameter is, given or not; nil when there is none of this name.
+  public func value(of name: String, among given: [String: Int]) -> Int? {
+    given[name] ?? parameters.first { $0.name == name }?.standard
+  }
+
+  /// How many coroutines are suspended side by side; nil when that is no matter.
+  public func liveCount(_ given: [String: Int]) -> Int? {
+    guard let population else { return nil }
+    guard let name = population.count else { return 1 }
+    return value(of: name, among: given)
+  }
+
+  /// About how many bytes all of them take, pages of stacks and state together.
+  public func liveBytes(_ given: [String: Int]) -> Int? {
+    guard let population, let count = liveCount(given) else { return nil }
+    let touched = population.touched.flatMap { value(of: $0, among: given) } ?? 0
+    // A page that is touched is there as a whole; one is in the figure already.
+    return count * (population.bytesEach + touched / 4096 * 4096)
+  }
+}
+
+/// The coroutines that a workload keeps alive side by side.
+public struct Population: Codable, Hashable, Sendable {
+  /// The parameter that says how many; nil for a single one.
+  public var count: String?
+
+  /// About what each takes, a page of stack included.
+  public var bytesEach: Int
+
+  /// The parameter that says how many bytes of its stack each touches, if there is one.
+  public var touched: String?
+
+  public init(count: String? = nil, bytesEach: Int = 4608, touched: String? = nil) {
+    self.count = count
+    self.bytesEach = bytesEach
+    self.touched = touched
   }
 }
 
@@ -156,12 +208,18 @@ public struct ParameterDescription: Codable, Hashable, Sendable {
   public var least: Int
   public var most: Int
 
-  public init(name: String, summary: String, standard: Int, least: Int, most: Int) {
+  /// The values that a run without a value goes through; nil for the standard alone.
+  public var sweep: [Int]?
+
+  public init(
+    name: String, summary: String, standard: Int, least: Int, most: Int, sweep: [Int]? = nil
+  ) {
     self.name = name
     self.summary = summary
     self.standard = standard
     self.least = least
     self.most = most
+    self.sweep = sweep
   }
 }
 
@@ -175,6 +233,11 @@ public struct PreparedReply: Codable, Hashable, Sendable {
   public var operationsPerUnit: Int
   public var residentBytesBefore: Int
   public var residentBytesAfter: Int
+
+  /// How long it took, and the page faults meanwhile; nil where nobody counted.
+  public var nanoseconds: Int?
+  public var minorFaults: Int?
+  public var majorFaults: Int?
 
   public init(
     handle: Int, stack: String, parameters: [String: Int], operationsPerUnit: Int,
@@ -210,6 +273,12 @@ public struct MemoryReply: Codable, Hashable, Sendable {
   public var pageTableBytes: Int
   public var bytesPerGreenlet: Double?
 
+  /// The rest as in ``MemoryFigures``.
+  public var liveGreenlets: Int?
+  public var highWaterBytes: Int?
+  public var highWaterMedianBytes: Int?
+  public var pool: PoolCounters?
+
   public init(
     residentBytes: Int, proportionalBytes: Int, mappings: Int, pageTableBytes: Int,
     bytesPerGreenlet: Double?
@@ -223,12 +292,24 @@ public struct MemoryReply: Codable, Hashable, Sendable {
 }
 
 /// What a finished workload left behind: all zero, or the row is void.
+///
+/// Sent when all of its coroutines have ended.
 public struct FinishedReply: Codable, Hashable, Sendable {
   public var leakedGreenlets: Int
   public var leakedStacks: Int
 
-  public init(leakedGreenlets: Int, leakedStacks: Int) {
+  /// Of what the coroutines held beside their stacks; nil where nobody counted.
+  public var leakedBytes: Int?
+
+  /// How long it took to end them all; nil where nobody counted.
+  public var nanoseconds: Int?
+
+  public init(
+    leakedGreenlets: Int, leakedStacks: Int, leakedBytes: Int? = nil, nanoseconds: Int? = nil
+  ) {
     self.leakedGreenlets = leakedGreenlets
     self.leakedStacks = leakedStacks
+    self.leakedBytes = leakedBytes
+    self.nanoseconds = nanoseconds
   }
 }

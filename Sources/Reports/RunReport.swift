@@ -14,9 +14,12 @@ public struct RunReport: Codable, Hashable, Sendable {
   public var exit: Int32
   public var rows: [Row]
 
+  /// Sentences about what was left out, and why.
+  public var notes: [String]
+
   public init(
     session: String, seed: UInt64, environment: [String: String], verdict: Verdict, exit: Int32,
-    rows: [Row]
+    rows: [Row], notes: [String] = []
   ) {
     self.session = session
     self.seed = seed
@@ -24,6 +27,7 @@ public struct RunReport: Codable, Hashable, Sendable {
     self.verdict = verdict
     self.exit = exit
     self.rows = rows
+    self.notes = notes
   }
 
   /// What became of a session as a whole.
@@ -56,12 +60,16 @@ public struct Row: Codable, Hashable, Sendable {
   public var p10: Double?
   public var p50: Double?
   public var p99: Double?
+
+  /// The 95 % interval of a block's P10: how far the cost of an operation is known.
+  public var p10Interval: Interval?
   public var ratio: Ratio?
 
   /// Complete blocks.
   public var blocks: Int
   public var cleanShare: Double
   public var bytesPerGreenlet: Double?
+  public var memory: MemoryFigures?
   public var grade: Grade
 
   public init(workload: String, backend: String, stack: String, parameters: [String: Int]) {
@@ -82,10 +90,11 @@ public struct Row: Codable, Hashable, Sendable {
     case p10 = "p10_ns"
     case p50 = "p50_ns"
     case p99 = "p99_ns"
+    case p10Interval = "p10_interval_ns"
     case ratio, blocks
     case cleanShare = "clean_share"
     case bytesPerGreenlet = "bytes_per_greenlet"
-    case grade
+    case memory, grade
   }
 
   /// How the measuring of a row ended.
@@ -120,6 +129,17 @@ public struct Row: Codable, Hashable, Sendable {
     case f = "F"
 
     public static func < (left: Grade, right: Grade) -> Bool { left.rawValue < right.rawValue }
+  }
+}
+
+/// Where a figure lies, with a probability of 95 %.
+public struct Interval: Codable, Hashable, Sendable {
+  public var low: Double
+  public var high: Double
+
+  public init(low: Double, high: Double) {
+    self.low = low
+    self.high = high
   }
 }
 

@@ -2,12 +2,12 @@
 
 import GRDB
 
-/// The tables, all of which step "1" made.
+/// The tables: step "1" made all but `memory`, which step "2" added.
 ///
 /// Steps are only added. A step that was released is never changed: files out there ran it.
 enum Schema {
   /// What this program writes into `PRAGMA user_version`, and the most that it reads.
-  static let version = 1
+  static let version = 2
 
   /// "gbrs" in ASCII: tells a result store from every other SQLite file.
   static let applicationID = 0x6762_7273
@@ -19,6 +19,13 @@ enum Schema {
       try db.execute(sql: results)
       try db.execute(sql: remarks)
       try db.execute(sql: "PRAGMA user_version = 1")
+    }
+    migrator.registerMigration("2") { db in
+      try db.execute(sql: MemoryColumns.table)
+      for column in ["p10_low_ns", "p10_high_ns"] {
+        try db.execute(sql: "ALTER TABLE run ADD COLUMN \(column) REAL")
+      }
+      try db.execute(sql: "PRAGMA user_version = 2")
     }
     return migrator
   }

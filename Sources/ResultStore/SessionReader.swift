@@ -23,6 +23,10 @@ public struct SessionSummary: Codable, Hashable, Sendable {
   /// Without repetition, in the order of the session's rows.
   public var workloads: [String]
   public var backends: [String]
+
+  /// Of its rows, the least and the most; nil when none has the figure.
+  public var bytesPerGreenletLeast: Double?
+  public var bytesPerGreenletMost: Double?
 }
 
 /// Reads within the caller's transaction.
@@ -42,9 +46,12 @@ struct SessionReader {
       let runs = try GRDB.Row.fetchAll(
         db.cachedStatement(
           sql: """
-            SELECT workload, backend FROM run JOIN config ON config.id = config_id
-            WHERE session_id = ? ORDER BY ordinal
+            SELECT workload, backend, bytes_per_greenlet
+            FROM run JOIN config ON config.id = config_id WHERE session_id = ? ORDER BY ordinal
             """), arguments: [row.decode(Int64.self, forColumn: "id")])
+      let bytes = try runs.compactMap { run in
+        try run.decode(Double?.self, forColumn: "bytes_per_greenlet")
+      }
       return try SessionSummary(
         session: row.decode(forColumn: "uuid"),
         startedUnixNanoseconds: row.decode(forColumn: "started_ns"),
@@ -52,7 +59,8 @@ struct SessionReader {
         commandLine: row.decode(forColumn: "cmdline"), verdict: row.decode(forColumn: "verdict"),
         commit: row.decode(forColumn: "commit_id"), dirty: row.decode(forColumn: "dirty"),
         rows: runs.count, workloads: distinct(runs, "workload"),
-        backends: distinct(runs, "backend"))
+        backends: distinct(runs, "backend"), bytesPerGreenletLeast: bytes.min(),
+        bytesPerGreenletMost: bytes.max())
     }
   }
 
@@ -140,7 +148,10 @@ struct SessionReader {
       environment: JSONText.decode(session.decode(forColumn: "environment")),
       verdict: require(
         RunReport.Verdict(rawValue: session.decode(forColumn: "verdict")), "a verdict"),
-      exit: session.decode(forColumn: "exit"), rows: rows.map(row))
+      exit: session.decode(forColumn: "exit"), rows: rows.map(row),
+      notes: session.decode(String?.self, forColumn: "note").map {
+        $0.split(separator: "\n").map(String.init)
+      } ?? [])
     return try SessionRecord(
       report: report, startedUnixNanoseconds: session.decode(forColumn: "started_ns"),
       commandLine: session.decode(forColumn: "cmdline"),
@@ -173,6 +184,13 @@ struct SessionReader {
     row.blocks = try run.decode(forColumn: "blocks")
     row.cleanShare = try run.decode(forColumn: "clean_share")
     row.bytesPerGreenlet = try run.decode(forColumn: "bytes_per_greenlet")
+    // A store that an older program wrote, and that is only read, has no such columns.
+    if run.hasColumn("p10_low_ns") {
+      if let low = try run.decode(Double?.self, forColumn: "p10_low_ns") {
+        row.p10Interval = Interval(low: low, high: try run.decode(forColumn: "p10_high_ns"))
+      }
+      row.memory = try MemoryColumns.read(run: run.decode(forColumn: "id"), db)
+    }
     row.grade = try require(Reports.Row.Grade(rawValue: run.decode(forColumn: "grade")), "a grade")
     return row
   }

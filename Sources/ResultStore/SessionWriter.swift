@@ -14,13 +14,14 @@ struct SessionWriter {
     try db.execute(
       sql: """
         INSERT INTO session
-          (uuid, started_utc, started_ns, cmdline, seed, env_id, source_id, verdict, exit)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          (uuid, started_utc, started_ns, cmdline, seed, env_id, source_id, verdict, exit, note)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
       arguments: [
         report.session, started.formatted(.iso8601), record.startedUnixNanoseconds,
         record.commandLine, String(report.seed), environment(report.environment),
         source(record.source), report.verdict.rawValue, report.exit,
+        report.notes.isEmpty ? nil : report.notes.joined(separator: "\n"),
       ])
     let session = db.lastInsertedRowID
     for (index, row) in report.rows.enumerated() {
@@ -29,6 +30,7 @@ struct SessionWriter {
       let run = try insert(row, measurement, session: session, ordinal: index + 1, config.id)
       try insertSeries(of: row, measurement, run: run, configHash: config.hash)
       try insertBlocks(of: measurement, run: run)
+      if let memory = row.memory { try MemoryColumns.insert(memory, run: run, db) }
     }
     if let control = record.control {
       try insertBlocks(of: control, run: insertControl(control, session: session))
@@ -82,14 +84,15 @@ struct SessionWriter {
         INSERT INTO run
           (session_id, ordinal, config_id, role, status, failure, verified, checksum, operations,
            p10_ns, p50_ns, p99_ns, ratio_to, ratio, ratio_low, ratio_high, blocks, clean_share,
-           bytes_per_greenlet, grade, switches_in_kernel)
-        VALUES (?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           bytes_per_greenlet, grade, switches_in_kernel, p10_low_ns, p10_high_ns)
+        VALUES (?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       session, ordinal, config, row.status.rawValue, row.failure, row.verified, row.checksum,
       row.operations, row.p10, row.p50, row.p99, row.ratio?.to, row.ratio?.estimate,
       row.ratio?.low, row.ratio?.high, row.blocks, row.cleanShare, row.bytesPerGreenlet,
-      row.grade.rawValue, measurement.switchesInKernel,
+      row.grade.rawValue, measurement.switchesInKernel, row.p10Interval?.low,
+      row.p10Interval?.high,
     ])
     return db.lastInsertedRowID
   }

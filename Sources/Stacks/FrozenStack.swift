@@ -66,6 +66,7 @@ import CSanitizers
       unsafe free(block)
       throw error
     }
+    unsafe slab.pointee.frozen |= 1 << UInt64(slot)
     unsafe pool.pointee.counts.frozen += 1
     return unsafe FrozenStack(block: block)
   }
@@ -86,6 +87,7 @@ import CSanitizers
     unsafe gb_unpack_frames(
       UnsafeMutableRawPointer(head) - words * Self.word, block + MemoryLayout<Header>.size, words)
     unsafe free(block)
+    unsafe slab.pointee.frozen &= ~(1 << UInt64(slot))
     unsafe pool.pointee.counts.thawed += 1
     return unsafe head
   }

@@ -162,6 +162,11 @@ import CSanitizers
       counts.systemCalls += 1
       unsafe madvise(base, size.bytes, options.hugePages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE)
     #endif
+    if options.measuresDepth {
+      counts.systemCalls += 1
+      // SAFETY: fresh memory of ours. Where it fails, marks are of whoever had the memory before.
+      unsafe madvise(base, size.bytes, Int32(MADV_DONTNEED))
+    }
     let block = UnsafeMutablePointer<StackBlock>.allocate(capacity: 1)
     unsafe block.initialize(to: StackBlock(base: base, bytes: size.bytes, count: count))
     unsafe blocks.append(block)

@@ -29,6 +29,9 @@ public struct StackPoolOptions: Sendable {
   /// For stacks of at most 16 KiB with canaries; inaccessible bytes would split the pages.
   public var hugePages = false
 
+  /// Whether ``StackPool/highWater(of:)`` may be asked: then stacks begin as zeros.
+  public var measuresDepth = false
+
   /// The usual ones.
   public init() {}
 

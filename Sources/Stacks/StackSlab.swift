@@ -53,6 +53,9 @@ struct StackLayout {
   /// Slots whose guard is in place.
   var guarded: UInt64 = 0
 
+  /// Slots whose lent stack is frozen.
+  var frozen: UInt64 = 0
+
   /// The next slab of the pool that has bare slots.
   var nextBare: UnsafeMutablePointer<StackSlab>?
   var isListedBare = false

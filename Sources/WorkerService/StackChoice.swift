@@ -51,6 +51,13 @@ struct StackChoice {
     StackPool(source: try makeSource(), stackSize: size)
   }
 
+  /// A pool that knows how deep its stacks were used.
+  func makeMeasuredPool() throws -> StackPool {
+    var options = StackPoolOptions()
+    options.measuresDepth = true
+    return StackPool(source: try makeSource(), stackSize: size, options: options)
+  }
+
   private func makeSource() throws -> any StackSource {
     #if GB_JEMALLOC
       if let choice = ArenaChoice(rawValue: source) { return try JemallocStackSource(choice) }

@@ -5,6 +5,11 @@ import Greenlets
 import Measurement
 public import Reports
 import Stacks
+import WorkloadKit
+
+#if GB_JEMALLOC
+  import JemallocStacks
+#endif
 
 /// Prepares workloads, runs batches of them and tells what they did.
 ///
@@ -18,9 +23,12 @@ public final class Worker {
     let entry: BackendEntry
     let program: Program
     let running: RunningProgram
-    let parameters: [String: Int]
+    let parameters: Parameters
     let stack: StackChoice
     let pool: StackPool
+
+    /// By how many bytes the process grew meanwhile.
+    let growth: Int
     let quarantinedBefore = EngineCounters.quarantined
     var unitsDone = 0
     var unitsPerBatch: [Int: Int] = [:]
@@ -75,17 +83,39 @@ public final class Worker {
     let parameters = try Self.complete(asked.parameters, of: program.description)
     let stack = try StackChoice(parsing: asked.stack)
 
+    try Self.refuseCrowd(parameters, of: program.description, on: entry.description)
+
+    let pool = try stack.makeMeasuredPool()
+    try Self.settle()
     let before = ProcessMemory.now().resident
-    let pool = try stack.makePool()
-    let running = try program.prepare(parameters, pool)
+    let setting = Parameters(parameters, seed: asked.seed)
+    var made: RunningProgram?
+    let batch = try recorder.record(operations: 1) { made = try program.prepare(setting, pool) }
+    guard let running = made else { preconditionFailure("prepared, and nothing is there") }
+    let after = ProcessMemory.now().resident
     defer { nextHandle += 1 }
     prepared[nextHandle] = Prepared(
-      entry: entry, program: program, running: running, parameters: parameters, stack: stack,
-      pool: pool)
-    return PreparedReply(
+      entry: entry, program: program, running: running, parameters: setting, stack: stack,
+      pool: pool, growth: after - before)
+    var reply = PreparedReply(
       handle: nextHandle, stack: stack.description, parameters: parameters,
       operationsPerUnit: running.operationsPerUnit, residentBytesBefore: before,
-      residentBytesAfter: ProcessMemory.now().resident)
+      residentBytesAfter: after)
+    reply.nanoseconds = batch.nanoseconds
+    reply.minorFaults = batch.minorFaults
+    reply.majorFaults = batch.majorFaults
+    return reply
+  }
+
+  private static func refuseCrowd(
+    _ parameters: [String: Int], of workload: WorkloadDescription, on backend: BackendDescription
+  ) throws(ExecutorFault) {
+    guard let most = backend.coroutinesMost, let count = workload.liveCount(parameters),
+      count > most
+    else { return }
+    throw ExecutorFault(
+      .outOfRange,
+      "\(workload.name) wants \(count) coroutines, and \(backend.name) holds \(most) at most")
   }
 
   /// All parameters of a workload: those given, the others at their standard.
@@ -135,22 +165,48 @@ public final class Worker {
 
   private func verify(_ request: ExecutorRequest) throws -> VerifiedReply {
     let (_, item) = try find(request)
+    try item.running.inspect()
     let checksum = item.running.checksum()
     return VerifiedReply(
       checksum: "\(checksum)", of: item.program.checksumMeaning,
       matches: checksum == item.program.oracle(item.parameters, item.unitsDone))
   }
 
+  /// Gives back what earlier rows have left, so that it is not used by this one unseen.
+  private static func settle() throws {
+    try Greenlet.trim()
+    #if GB_JEMALLOC
+      try JemallocCounters.purgeAll()
+    #endif
+  }
+
   private func memory(_ request: ExecutorRequest) throws -> MemoryReply {
     let (_, item) = try find(request)
     let now = ProcessMemory.now()
-    return MemoryReply(
+    let live = item.program.description.liveCount(item.parameters.values)
+    // The high-water mark first: what follows suspends coroutines of its own, on other stacks.
+    let highWater = live.flatMap { _ in item.pool.highWater() }
+    var reply = MemoryReply(
       residentBytes: now.resident, proportionalBytes: now.proportional, mappings: now.mappings,
-      pageTableBytes: now.pageTables, bytesPerGreenlet: try bytesPerGreenlet(item))
+      pageTableBytes: now.pageTables, bytesPerGreenlet: try bytesPerGreenlet(item, live: live))
+    reply.liveGreenlets = live
+    reply.highWaterBytes = highWater?.most.bytes
+    reply.highWaterMedianBytes = highWater?.median.bytes
+    let counters = item.pool.counters
+    reply.pool = PoolCounters(
+      made: counters.carved, lent: counters.lent, idle: counters.idle, trimmed: counters.trimmed,
+      slabs: counters.slabs)
+    return reply
   }
 
-  /// Resident growth by coroutines that are suspended one frame deep, each, on a pool of their own.
-  private func bytesPerGreenlet(_ item: Prepared) throws -> Double {
+  /// Fewer coroutines than this share the process's growth with too much else.
+  private static let crowdLeast = 256
+
+  /// Resident bytes of a suspended coroutine: of the workload's own, where there are many.
+  ///
+  /// Otherwise the growth by coroutines that are suspended one frame deep, on a pool of their own.
+  private func bytesPerGreenlet(_ item: Prepared, live: Int?) throws -> Double {
+    if let live, live >= Self.crowdLeast { return Double(max(0, item.growth)) / Double(live) }
     let count = item.entry.description.switchesInKernel ? 128 : 1024
     let pool = try item.stack.makePool()
     // Once before, so that what is allocated only once is not counted.
@@ -163,16 +219,15 @@ public final class Worker {
 
   private func finish(_ request: ExecutorRequest) throws -> FinishedReply {
     let (handle, _) = try find(request)
-    // The pool alone is kept, to see that everything comes back to it.
+    // The pool and the ledger alone are kept, to see that everything comes back to them.
     let (pool, before) = (prepared[handle]?.pool, prepared[handle]?.quarantinedBefore ?? 0)
+    let ledger = prepared[handle]?.running.ledger
+    let start = gb_monotonic_ns()
     prepared[handle] = nil
-    return Self.leftBehind(pool: pool, quarantinedBefore: before)
-  }
-
-  private static func leftBehind(pool: StackPool?, quarantinedBefore: Int) -> FinishedReply {
-    FinishedReply(
-      leakedGreenlets: EngineCounters.quarantined - quarantinedBefore,
-      leakedStacks: pool?.lentCount ?? 0)
+    let nanoseconds = Int(gb_monotonic_ns() - start)
+    return FinishedReply(
+      leakedGreenlets: EngineCounters.quarantined - before, leakedStacks: pool?.lentCount ?? 0,
+      leakedBytes: ledger?.liveBytes, nanoseconds: nanoseconds)
   }
 
   private func find(_ request: ExecutorRequest) throws(ExecutorFault) -> (Int, Prepared) {

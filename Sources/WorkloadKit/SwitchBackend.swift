@@ -22,6 +22,9 @@ public protocol SwitchBackend: ~Copyable, SendableMetatype {
   /// Whether the kernel does the switch, so that waiting in its run queue is part of it.
   static var switchesInKernel: Bool { get }
 
+  /// The most coroutines that may be alive at once; `Int.max` where only memory sets a limit.
+  static var coroutinesMost: Int { get }
+
   /// Makes a coroutine that has not started.
   ///
   /// - Throws: When there is no stack or no thread for it.
@@ -32,6 +35,10 @@ public protocol SwitchBackend: ~Copyable, SendableMetatype {
 
   /// Whether the body has returned or thrown.
   var isFinished: Bool { get }
+}
+
+extension SwitchBackend where Self: ~Copyable {
+  public static var coroutinesMost: Int { .max }
 }
 
 /// What runs in a coroutine of any backend.

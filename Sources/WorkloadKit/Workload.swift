@@ -15,8 +15,8 @@ public protocol Workload: SendableMetatype {
   /// - Parameters:
   ///   - parameters: All of them, each within its range.
   ///   - stacks: Lends the stacks.
-  /// - Throws: When a coroutine cannot be made.
-  init(parameters: [String: Int], stacks: StackPool) throws
+  /// - Throws: When a coroutine cannot be made, or when its stack has no room for what is asked.
+  init(parameters: Parameters, stacks: StackPool) throws
 
   /// Operations in one unit of work: a unit is run whole.
   var operationsPerUnit: Int { get }
@@ -31,7 +31,22 @@ public protocol Workload: SendableMetatype {
   static var checksumMeaning: String { get }
 
   /// The checksum after so many units, worked out without a coroutine.
-  static func oracle(parameters: [String: Int], units: Int) -> UInt64
+  static func oracle(parameters: Parameters, units: Int) -> UInt64
+
+  /// Looks at what only the end can show: that all coroutines are alive, and their canaries right.
+  ///
+  /// Asked once, after the last unit. Does not change ``checksum``.
+  ///
+  /// - Throws: What is wrong.
+  mutating func inspect() throws
+
+  /// What the coroutines hold beside their stacks; nil where that is nothing.
+  var ledger: Ledger? { get }
+}
+
+extension Workload {
+  public mutating func inspect() throws {}
+  public var ledger: Ledger? { nil }
 }
 
 /// A step of a checksum that depends on the order: FNV-1a over words.

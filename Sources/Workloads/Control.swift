@@ -29,7 +29,7 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the generator's state after every unit" }
 
-  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: Parameters, stacks: StackPool) throws {
     steps = parameters["steps"] ?? 1000
   }
 
@@ -60,7 +60,7 @@ public struct Control<Backend: SwitchBackend & ~Copyable>: Workload {
 
   @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }
 
-  public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
+  public static func oracle(parameters: Parameters, units: Int) -> UInt64 {
     let steps = parameters["steps"] ?? 1000
     // A step is linear over the bits, so many steps are one matrix: its columns are what becomes of
     // each single bit, and its power is had by squaring. None of the loop above.

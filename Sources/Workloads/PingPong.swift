@@ -39,7 +39,7 @@ public struct PingPong<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the last reply of every unit, in order" }
 
-  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: Parameters, stacks: StackPool) throws {
     rounds = parameters["rounds"] ?? 100
     echo = try Member(on: stacks, body: Echo())
   }
@@ -61,7 +61,7 @@ public struct PingPong<Backend: SwitchBackend & ~Copyable>: Workload {
 
   @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }
 
-  public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
+  public static func oracle(parameters: Parameters, units: Int) -> UInt64 {
     let rounds = parameters["rounds"] ?? 100
     return (0..<units).reduce(checksumSeed) { sum, _ in mixed(sum, rounds) }
   }

@@ -39,7 +39,7 @@ public struct Ring<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the token after every round, in order" }
 
-  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: Parameters, stacks: StackPool) throws {
     members = try (0..<(parameters["members"] ?? 503)).map { number in
       try Member(on: stacks, body: Adder(number: number))
     }
@@ -57,7 +57,7 @@ public struct Ring<Backend: SwitchBackend & ~Copyable>: Workload {
 
   @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }
 
-  public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
+  public static func oracle(parameters: Parameters, units: Int) -> UInt64 {
     let members = parameters["members"] ?? 503
     return (0..<units).reduce(checksumSeed) { sum, _ in
       mixed(sum, 1 + members * (members - 1) / 2)

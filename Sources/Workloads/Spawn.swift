@@ -36,7 +36,7 @@ public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
 
   public static var checksumMeaning: String { "the sum of the results of every unit, in order" }
 
-  @inlinable @inline(__always) public init(parameters: [String: Int], stacks: StackPool) throws {
+  @inlinable @inline(__always) public init(parameters: Parameters, stacks: StackPool) throws {
     count = parameters["count"] ?? 10
     self.stacks = stacks
     // The first stack is not a warm one.
@@ -58,7 +58,7 @@ public struct Spawn<Backend: SwitchBackend & ~Copyable>: Workload {
 
   @usableFromInline mutating func advance(by word: Int) { sum = mixed(sum, word) }
 
-  public static func oracle(parameters: [String: Int], units: Int) -> UInt64 {
+  public static func oracle(parameters: Parameters, units: Int) -> UInt64 {
     let count = parameters["count"] ?? 10
     return (0..<units).reduce(checksumSeed) { sum, _ in mixed(sum, 3 * (count - 1) * count / 2) }
   }

@@ -38,7 +38,9 @@ actor FakeExecutor: Executing {
   static let hello = HelloReply(
     version: ExecutorProtocol.version, name: "fake", runtime: "fake 1",
     backends: ["native", "ucontext", "thread"].map {
-      BackendDescription(name: $0, summary: "", switchesInKernel: $0 == "thread")
+      BackendDescription(
+        name: $0, summary: "", switchesInKernel: $0 == "thread",
+        coroutinesMost: $0 == "thread" ? 50 : nil)
     },
     workloads: [
       WorkloadDescription(
@@ -46,6 +48,14 @@ actor FakeExecutor: Executing {
         parameters: [
           ParameterDescription(name: "rounds", summary: "", standard: 10, least: 1, most: 1000)
         ]),
+      WorkloadDescription(
+        name: "crowd", summary: "", operation: "hop",
+        parameters: [
+          ParameterDescription(
+            name: "greenlets", summary: "", standard: 40, least: 1, most: 1000,
+            sweep: [1, 10, 100, 1000]),
+          ParameterDescription(name: "touch", summary: "", standard: 64, least: 64, most: 65_536),
+        ], population: Population(count: "greenlets", bytesEach: 1 << 20, touched: "touch")),
       WorkloadDescription(name: "control", summary: "", operation: "step", parameters: []),
     ],
     stackSources: ["mapped"], monotonicClock: true)
@@ -67,8 +77,13 @@ actor FakeExecutor: Executing {
       reply.prepared = PreparedReply(
         handle: handle, stack: "mapped:\(wanted.stack)", parameters: wanted.parameters,
         operationsPerUnit: 1, residentBytesBefore: 0, residentBytesAfter: 0)
+      reply.prepared?.nanoseconds = 77
+      reply.prepared?.minorFaults = 5
     case .measure:
-      let batch = Batch(nanoseconds: 1000, operations: 100, cpuNanoseconds: 1000)
+      // The more coroutines, the dearer a hop.
+      let cost = 900 + 10 * (about?.parameters["greenlets"] ?? 10)
+      let batch = Batch(
+        nanoseconds: cost, operations: 100, cpuNanoseconds: cost, minorFaults: 1)
       reply.batches = Array(repeating: batch, count: request.batches ?? 0)
     case .verify:
       reply.verified = VerifiedReply(
@@ -77,9 +92,12 @@ actor FakeExecutor: Executing {
       reply.memory = MemoryReply(
         residentBytes: 1, proportionalBytes: 1, mappings: 1, pageTableBytes: 1,
         bytesPerGreenlet: 4096)
+      reply.memory?.liveGreenlets = about?.parameters["greenlets"]
     case .finish:
       let leaked = about?.parameters["rounds"] == 14 ? 2 : 0
-      reply.finished = FinishedReply(leakedGreenlets: leaked, leakedStacks: 0)
+      reply.finished = FinishedReply(
+        leakedGreenlets: leaked, leakedStacks: 0,
+        leakedBytes: about?.parameters["rounds"] == 15 ? 64 : 0, nanoseconds: 88)
     case .bye: break
     }
     return reply

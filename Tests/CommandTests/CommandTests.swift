@@ -81,6 +81,8 @@ struct CommandTests {
     (["run", "ping-pong", "--backend", "nativ"], "native"),
     (["run", "ping-pong", "-p", "round=1"], "rounds"),
     (["run", "ping-pong", "-p", "rounds=0"], "rounds"),
+    (["run", "ping-pong", "-p", "1000"], "name=value"),
+    (["run", "million-idle", "--backend", "thread"], "choose from 1 to 4096"),
     (["run", "ping-pong", "--stack", "64kb"], "64KiB"),
     (["run", "ping-pong", "--stack", "1KiB"], "16384"),
     (["run", "no/such/file.yaml"], "no/such/file.yaml"),
@@ -101,6 +103,48 @@ struct CommandTests {
     #expect(outcome.status == 64)
     #expect(outcome.complaint.contains("own.yaml:2"), "\(outcome.complaint)")
     #expect(outcome.complaint.contains("backends"), "\(outcome.complaint)")
+  }
+
+  @Test func aSweepIsATableWithItsKnees() throws {
+    let sweep = [
+      "run", "footprint", "-p", "greenlets=1,2,3", "-p", "touch=64", "--quick", "--blocks", "6",
+      "--backend", "native,greenlet",
+    ]
+    let run = try end(start(sweep))
+    #expect(run.status == 0, "\(run.complaint)")
+    let lines = run.output.split(separator: "\n")
+    #expect(lines[0].contains("footprint touch=64"))
+    for word in ["greenlets", "B/greenlet", "P10", "95 % CI", "mappings", "page tables", "faults"] {
+      #expect(lines[1].contains(word), "\(lines[1])")
+    }
+    // Three sizes of two backends, and what is to be said of each backend.
+    #expect(lines.count == 2 + 6 + 2, "\(run.output)")
+    #expect(lines[8].hasPrefix("native: ") && lines[9].hasPrefix("greenlet: "))
+    #expect(lines.suffix(2).allSatisfy { $0.contains("knee") })
+
+    let session = try #require(lines[0].split(separator: " ").dropFirst().first)
+    #expect(try greenbench("show", String(session)).output == run.output)
+    let document = try greenbench("show", String(session), "--json").output
+    for key in ["\"knees\"", "\"memory\"", "\"page_table_bytes\"", "\"live_greenlets\" : 3"] {
+      #expect(document.contains(key), "\(key)")
+    }
+    #expect(try greenbench("list").output.contains("B/greenlet"))
+    let queried = try greenbench(
+      "sql", "SELECT count(*) FROM memory WHERE live_greenlets > 0 AND mappings > 0")
+    #expect(queried.output.contains("6"))
+  }
+
+  @Test func memoryStandsBelowTheTableOfARun() throws {
+    let run = try greenbench(
+      "run", "million-idle", "-p", "greenlets=1000", "--quick", "--blocks", "6", "--backend",
+      "greenlet", "--stack", "mapped:16KiB")
+    #expect(run.status == 0, "\(run.complaint)")
+    for words in [
+      "high water", "RSS", "PSS", "made in",
+      "greenlet: 1 000 coroutines created, switched to once and destroyed without an error",
+    ] {
+      #expect(run.output.contains(words), "\(run.output)")
+    }
   }
 
   @Test func aSessionThatIsNotThereIs5() throws {
@@ -158,6 +202,8 @@ struct CommandTests {
   @Test func whatThereIsIsListed() throws {
     #expect(try greenbench("workload", "list").output.contains("ring"))
     #expect(try greenbench("workload", "describe", "ring").output.contains("members"))
+    #expect(try greenbench("workload", "list").output.contains("million-idle"))
     #expect(try greenbench("backend", "list").output.contains("ucontext"))
+    #expect(try greenbench("backend", "list").output.contains("greenlet"))
   }
 }

@@ -8,7 +8,8 @@ import WorkloadKit
 struct BackendContractTests {
   /// One promise, over a backend that is named in the failure.
   static let checks: [Check] =
-    checks(NativeBackend.self) + checks(UContextBackend.self)
+    checks(NativeBackend.self) + checks(GreenletBackend.self) + checks(SlicedBackend.self)
+    + checks(FrozenBackend.self) + checks(UContextBackend.self)
     + checks(ThreadBackend.self)
 
   @Test(arguments: checks) func holds(check: Check) throws { try check.run() }

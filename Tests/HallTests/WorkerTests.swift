@@ -23,13 +23,24 @@ struct WorkerTests {
       workload: workload, parameters: parameters, backend: backend, stack: stack, seed: 1)
   }
 
-  static let rows = ["ping-pong", "spawn", "ring", "control"].flatMap { workload in
-    ["native", "ucontext", "thread"].map { (workload, $0) }
-  }
+  static let backends = ["native", "greenlet", "sliced", "frozen", "ucontext", "thread"]
+  static let workloads = [
+    "ping-pong", "spawn", "ring", "footprint", "million-idle", "deep-recursion", "mixed-depth",
+    "alloc-churn", "tlb", "control",
+  ]
+  static let rows = workloads.flatMap { workload in backends.map { (workload, $0) } }
+
+  /// Small ones, for debug builds and for a thread each.
+  static let parameters: [String: [String: Int]] = [
+    "ring": ["members": 17], "footprint": ["greenlets": 7, "touch": 1408],
+    "million-idle": ["greenlets": 300, "percent": 3], "deep-recursion": ["depth": 40],
+    "mixed-depth": ["members": 9, "deepest": 30], "tlb": ["members": 11],
+    "alloc-churn": ["members": 5, "slots": 4, "bytes": 4096],
+  ]
 
   @Test(arguments: rows) func measuresAndVerifies(workload: String, backend: String) throws {
     let worker = Worker()
-    let parameters = workload == "ring" ? ["members": 17] : [:]
+    let parameters = Self.parameters[workload] ?? [:]
     let prepared = try #require(
       Self.ask(worker, .prepare) { $0.prepare = Self.prepare(workload, backend, parameters) }
         .prepared)
@@ -45,16 +56,56 @@ struct WorkerTests {
       Self.ask(worker, .verify) { $0.handle = prepared.handle }.verified)
     #expect(verified.matches, "the checksum is not the oracle's")
     let memory = try #require(Self.ask(worker, .memory) { $0.handle = prepared.handle }.memory)
-    #expect(memory.residentBytes > 0)
+    #expect(memory.residentBytes > 0 && memory.mappings > 0)
+    #expect(memory.bytesPerGreenlet != nil)
+    let live = [
+      "ring": nil, "footprint": 7, "million-idle": 300, "deep-recursion": 1, "mixed-depth": 9,
+      "tlb": 11, "alloc-churn": 5,
+    ]
+    #expect(memory.liveGreenlets == live[workload, default: nil])
+    #expect((memory.highWaterBytes != nil) == (memory.liveGreenlets != nil))
+    if let live = memory.liveGreenlets { #expect(memory.pool?.lent == live) }
     let finished = try #require(
       Self.ask(worker, .finish) { $0.handle = prepared.handle }.finished)
     #expect(finished.leakedStacks == 0)
+    #expect(finished.leakedBytes == (workload == "alloc-churn" ? 0 : nil))
+    #expect(prepared.nanoseconds ?? 0 > 0 && finished.nanoseconds != nil)
+  }
+
+  @Test func aDeeperRecursionHasAHigherMark() throws {
+    func mark(_ depth: Int, _ backend: String) throws -> Int {
+      let worker = Worker()
+      let request = Self.prepare("deep-recursion", backend, stack: "256KiB", ["depth": depth])
+      let handle = try #require(
+        Self.ask(worker, .prepare) { $0.prepare = request }.prepared
+      ).handle
+      let memory = try #require(Self.ask(worker, .memory) { $0.handle = handle }.memory)
+      return try #require(memory.highWaterBytes)
+    }
+    for backend in Self.backends {
+      let (shallow, deep) = (try mark(10, backend), try mark(210, backend))
+      // A level has a canary of 16 bytes and a return address, at least.
+      #expect(deep - shallow > 200 * 24 && deep < 256 << 10, "\(backend)")
+    }
+  }
+
+  @Test(arguments: [
+    (prepare("deep-recursion", "native", ["depth": 900_000]), "go no deeper than"),
+    (prepare("mixed-depth", "greenlet", ["deepest": 900_000]), "choose larger stacks"),
+    (prepare("footprint", "native", ["touch": 65_536]), "touch less or choose larger stacks"),
+    (prepare("million-idle", "thread", [:]), "thread holds 4096 at most"),
+  ]) func refusesWhatDoesNotFit(request: PrepareRequest, mend: String) throws {
+    let error = try #require(Self.ask(Worker(), .prepare) { $0.prepare = request }.error)
+    #expect(error.message.contains(mend), "\(error.message)")
   }
 
   @Test func helloListsWhatThereIs() throws {
     let hello = try #require(Self.ask(Worker(), .hello).hello)
-    #expect(hello.backends.map(\.name) == ["native", "ucontext", "thread"])
-    #expect(hello.workloads.map(\.name) == ["ping-pong", "spawn", "ring", "control"])
+    #expect(hello.backends.map(\.name) == Self.backends)
+    #expect(hello.backends.map(\.coroutinesMost) == [nil, nil, nil, nil, nil, 4096])
+    #expect(hello.workloads.map(\.name) == Self.workloads)
+    #expect(hello.workloads[0].standardBackends == ["native", "ucontext", "thread"])
+    #expect(hello.workloads[4].standardBackends == ["greenlet", "sliced", "frozen"])
     #expect(hello.stackSources.contains("mapped"))
   }
 

@@ -21,10 +21,10 @@ import Testing
         try store.append(Samples.session())
       }
       try DatabaseQueue(path: path).inDatabase { db in
-        try db.execute(sql: "PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)")
+        try db.execute(sql: "PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)")
       }
       let before = try bytes(path)
-      #expect(throws: StoreError.schemaTooNew(path: path, found: 2, supported: 1)) {
+      #expect(throws: StoreError.schemaTooNew(path: path, found: 3, supported: 2)) {
         try ResultStore(path: path, readOnly: readOnly)
       }
       #expect(try bytes(path) == before)
@@ -43,7 +43,7 @@ import Testing
             """)
       }
       let before = try bytes(path)
-      #expect(throws: StoreError.schemaTooNew(path: path, found: 7, supported: 1)) {
+      #expect(throws: StoreError.schemaTooNew(path: path, found: 7, supported: 2)) {
         try ResultStore(path: path)
       }
       #expect(try bytes(path) == before)

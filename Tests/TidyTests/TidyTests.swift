@@ -71,6 +71,7 @@ struct TidyTests {
     "Sources/Greenlets/GreenletWatchdog.swift",
     "Sources/Greenlets/Messages.swift",
     "Sources/Greenlets/OverflowReport.swift",
+    "Sources/Greenlets/SliceCopies.swift",
     "Sources/Greenlets/SliceMover.swift",
     "Sources/Greenlets/SliceRegion.swift",
     "Sources/Greenlets/StackStrategy.swift",
@@ -84,11 +85,14 @@ struct TidyTests {
     "Sources/Stacks/FrozenStack.swift",
     "Sources/Stacks/MappedStackSource.swift",
     "Sources/Stacks/Stack.swift",
+    "Sources/Stacks/StackDepth.swift",
     "Sources/Stacks/StackGuard.swift",
     "Sources/Stacks/StackPool.swift",
     "Sources/Stacks/StackPoolCore.swift",
     "Sources/Stacks/StackSlab.swift",
     "Sources/Stacks/StackTrimming.swift",
+    "Sources/WorkloadKit/Canary.swift",
+    "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/bars/ShapeBars.swift",
   ]
 
