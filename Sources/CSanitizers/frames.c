@@ -1,12 +1,45 @@
 // Copies of frames, packed when they are short; no sanitizer looks at what is copied.
 #include "CSanitizers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-// A copy of more words is for speed, not for room.
-enum { packed_max = 192, map_bits = 64 };
-
 #define UNSEEN __attribute__((no_sanitize("address", "thread")))
+
+// A piece of more words is copied for speed, not for room.
+enum { packed_max = 192 };
+
+// How a word is packed: four bits in the map before all words, and so many bytes after it.
+enum code {
+    zero,     // 0 bytes
+    small,    // 1: below 256
+    near,     // 2: less than 64 KiB above the piece itself, as the frame pointers of a few frames are
+    again,    // 1: where in the table of the last words it is
+    beside,   // 3: all but the lowest three bytes as the last long word, as code and objects often are
+    address,  // 6: the two highest bytes are zero
+    any,      // 8
+};
+static const uint8_t sizes[] = {0, 1, 2, 1, 3, 6, 8};
+
+// The long words of a piece so far, as both sides know them.
+enum { table_slots = 32 };
+typedef struct memory {
+    uint64_t table[table_slots];
+    uint64_t last;
+} memory;
+
+static unsigned slot_of(uint64_t word) {
+    // Fibonacci hashing: Knuth, The Art of Computer Programming, volume 3, 6.4.
+    return (unsigned)(word * UINT64_C(0x9e3779b97f4a7c15) >> 59);
+}
+
+static void remember(memory *m, uint64_t word) {
+    m->table[slot_of(word)] = word;
+    m->last = word;
+}
+
+static size_t map_bytes(size_t words) { return (words + 1) / 2; }
+static size_t in_words(size_t bytes) { return (bytes + 7) / 8; }
 
 // Under a sanitizer memcpy itself would be reported, and so would a loop that the compiler makes one.
 UNSEEN static void copy(uint64_t *to, const uint64_t *from, size_t words) {
@@ -18,34 +51,61 @@ UNSEEN static void copy(uint64_t *to, const uint64_t *from, size_t words) {
 #endif
 }
 
-static size_t map_words(size_t words) { return (words + map_bits - 1) / map_bits; }
-
-UNSEEN size_t gb_packed_words(const void *from, size_t words) {
-    if (words > packed_max) return words;
-    const uint64_t *in = from;
-    size_t count = map_words(words);
-    for (size_t i = 0; i < words; i++) count += in[i] != 0;
-    return count;
+// The sanitizers' memcpy and memset do not look at a few bytes that are written out.
+UNSEEN static inline __attribute__((always_inline)) void put(uint8_t *to, uint64_t bits) {
+    __builtin_memcpy(to, &bits, 8);
 }
 
-UNSEEN void gb_pack_frames(void *to, const void *from, size_t words) {
+UNSEEN static inline __attribute__((always_inline)) uint64_t get(const uint8_t *from, int bytes) {
+    uint64_t bits = 0;
+    for (int i = 0; i < bytes; i++) bits |= (uint64_t)from[i] << 8 * i;
+    return bits;
+}
+
+size_t gb_packed_most(size_t words) {
+    return words > packed_max ? words : in_words(map_bytes(words) + words * 8 + 8);
+}
+
+UNSEEN size_t gb_pack_frames(void *to, const void *from, size_t words) {
     if (words > packed_max) {
         copy(to, from, words);
-        return;
+        return words;
     }
     const uint64_t *in = from;
-    uint64_t *map = to, *out = map + map_words(words);
-    for (size_t i = 0; i < words; i += map_bits) {
-        size_t end = words - i < map_bits ? words - i : map_bits;
-        uint64_t bits = 0;
-        for (size_t j = 0; j < end; j++) {
-            uint64_t word = in[i + j];
-            if (!word) continue;
-            bits |= (uint64_t)1 << j;
-            *out++ = word;
-        }
-        *map++ = bits;
+    uint8_t *map = to, *out = map + map_bytes(words);
+    memory m = {{0}, 0};
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word = in[i], bits = word;
+        enum code code = any;
+        if (!word) code = zero;
+        else if (word < 256) code = small;
+        else if (word - (uintptr_t)from < 65536) code = near, bits = word - (uintptr_t)from;
+        else if (m.table[slot_of(word)] == word) code = again, bits = slot_of(word);
+        else if (!((word ^ m.last) >> 24)) code = beside;
+        else if (!(word >> 48)) code = address;
+        if (code >= beside) remember(&m, word);
+        if (i % 2) map[i / 2] |= (uint8_t)(code << 4);
+        else map[i / 2] = (uint8_t)code;
+        put(out, bits);
+        out += sizes[code];
     }
+    return in_words((size_t)(out - map));
+}
+
+// The word that is packed next.
+UNSEEN static inline __attribute__((always_inline)) uint64_t
+next(memory *m, const uint8_t **in, enum code code, uintptr_t base) {
+    uint64_t word = get(*in, sizes[code]);
+    *in += sizes[code];
+    if (code == near) return base + word;
+    if (code == again) return m->table[word];
+    if (code == beside) word |= m->last & ~(uint64_t)0xffffff;
+    if (code >= beside) remember(m, word);
+    return word;
+}
+
+static enum code code_of(const uint8_t *map, size_t i) {
+    return (enum code)(map[i / 2] >> (i % 2 ? 4 : 0) & 15);
 }
 
 UNSEEN size_t gb_unpack_frames(void *to, const void *from, size_t words) {
@@ -54,28 +114,37 @@ UNSEEN size_t gb_unpack_frames(void *to, const void *from, size_t words) {
         return words;
     }
     uint64_t *out = to;
-    const uint64_t *map = from, *in = map + map_words(words);
-    for (size_t i = 0; i < words; i += map_bits) {
-        size_t end = words - i < map_bits ? words - i : map_bits;
-        uint64_t bits = *map++;
-        for (size_t j = 0; j < end; j++) out[i + j] = bits >> j & 1 ? *in++ : 0;
-    }
-    return (size_t)(in - (const uint64_t *)from);
+    const uint8_t *map = from, *in = map + map_bytes(words);
+    memory m = {{0}, 0};
+    for (size_t i = 0; i < words; i++) out[i] = next(&m, &in, code_of(map, i), (uintptr_t)to);
+    return in_words((size_t)(in - map));
 }
 
-size_t gb_copied_words(const void *copy, size_t words) {
+size_t gb_copied_words(const void *from, size_t words) {
     if (words > packed_max) return words;
-    const uint64_t *map = copy;
-    size_t count = map_words(words);
-    for (size_t i = 0; i < map_words(words); i++) count += (size_t)__builtin_popcountll(map[i]);
-    return count;
+    size_t bytes = map_bytes(words);
+    for (size_t i = 0; i < words; i++) bytes += sizes[code_of(from, i)];
+    return in_words(bytes);
 }
 
-uint64_t gb_packed_word(const void *from, size_t words, size_t index) {
-    const uint64_t *map = from;
-    if (words > packed_max) return map[index];
-    const uint64_t *in = map + map_words(words);
-    for (size_t i = 0; i < index / map_bits; i++) in += __builtin_popcountll(map[i]);
-    uint64_t bits = map[index / map_bits], bit = (uint64_t)1 << index % map_bits;
-    return bits & bit ? in[__builtin_popcountll(bits & (bit - 1))] : 0;
+uint64_t gb_packed_word(const void *from, size_t words, size_t index, uintptr_t base) {
+    if (words > packed_max) return ((const uint64_t *)from)[index];
+    const uint8_t *map = from, *in = map + map_bytes(words);
+    memory m = {{0}, 0};
+    uint64_t word = 0;
+    for (size_t i = 0; i <= index; i++) word = next(&m, &in, code_of(map, i), base);
+    return word;
+}
+
+UNSEEN void *gb_pack_new(size_t room, const void *from, size_t words) {
+    if (words > packed_max) {
+        void *block = malloc(room + words * 8);
+        if (block) copy((uint64_t *)((char *)block + room), from, words);
+        return block;
+    }
+    uint64_t packed[packed_max + packed_max / 16 + 2];
+    size_t used = gb_pack_frames(packed, from, words);
+    void *block = malloc(room + used * 8);
+    if (block) memcpy((char *)block + room, packed, used * 8);
+    return block;
 }

@@ -134,6 +134,10 @@ enum CorePool {
   nonisolated(unsafe) private static var regions: [Region] = []
   nonisolated(unsafe) private static var current = 0
 
+  /// Mapped memory of which no region was made.
+  nonisolated(unsafe) private static var span: UInt = 0
+  nonisolated(unsafe) private static var spanLeft = 0
+
   private static let stride = (MemoryLayout<GreenletCore>.size + 63) & ~63
   private static var perRegion: Int { regionBytes / stride }
 
@@ -154,8 +158,19 @@ enum CorePool {
   /// From the system: an allocator would keep records of it for good.
   private static func mapRegion() -> UnsafeMutableRawPointer {
     do {
-      return unsafe try MappedStackSource().allocate(
-        ByteCount(regionBytes), alignment: ByteCount(regionBytes))
+      if unsafe spanLeft == 0 {
+        // Regions of their own would be mappings of their own.
+        let count = unsafe min(64, max(1, regions.count))
+        let base = unsafe try MappedStackSource().allocate(
+          ByteCount(count * regionBytes), alignment: ByteCount(regionBytes))
+        unsafe (span, spanLeft) = (UInt(bitPattern: base), count)
+      }
+      guard let region = unsafe UnsafeMutableRawPointer(bitPattern: span) else {
+        preconditionFailure("a region at zero")
+      }
+      unsafe span += UInt(regionBytes)
+      unsafe spanLeft -= 1
+      return unsafe region
     } catch {
       // As where a Swift object cannot be made: nobody could go on.
       fatalError("no memory for greenlets: \(error)")

@@ -106,25 +106,6 @@ struct SliceHeader {
     }
   }
 
-  /// Words that are missing in the block for a copy up to an address.
-  ///
-  /// - Parameters:
-  ///   - upTo: The address.
-  ///   - start: Where the slice begins, or will.
-  ///   - isKnown: Whether the slice is suspended; otherwise it is the most that can be missing.
-  /// - Returns: 0 when there is room.
-  func missing(upTo: UInt, from start: UInt, isKnown: Bool) -> Int {
-    let from = isKnown ? start + UInt(header.saved) * UInt(Self.word) : start
-    guard upTo > from else { return 0 }
-    let words = Int(upTo - from) / Self.word
-    let isFirst = !isKnown || header.saved == 0
-    let copy =
-      isKnown
-      ? unsafe gb_packed_words(UnsafeRawPointer(bitPattern: from), words) : words + words / 64 + 1
-    let all = (isKnown ? used : 0) + (isFirst ? 0 : 1) + copy
-    return max(0, all - Int(header.capacity))
-  }
-
   /// Makes the block larger by so many words.
   ///
   /// - Returns: Whether there was memory; the block is as it was when not.
@@ -152,27 +133,46 @@ struct SliceHeader {
     header.capacity = UInt32(capacity)
   }
 
+  /// Words that are not copied yet below an address.
+  func wordsLeft(upTo: UInt) -> Int {
+    let from = start + UInt(header.saved) * UInt(Self.word)
+    return upTo > from ? Int(upTo - from) / Self.word : 0
+  }
+
   /// Copies what is not copied yet below an address.
   ///
-  /// - Returns: Bytes that were copied.
-  /// - Precondition: Nothing is missing in the block.
-  func save(upTo: UInt) -> Int {
-    var header = header
-    let from = start + UInt(header.saved) * UInt(Self.word)
-    guard upTo > from else { return 0 }
-    let words = Int(upTo - from) / Self.word
-    var used = used
-    if header.saved == 0 {
+  /// - Parameters:
+  ///   - upTo: The address.
+  ///   - scratch: Room for the copy as it is packed: see `gb_packed_most`.
+  ///   - makeRoom: Makes the block larger by so many words, if it can.
+  /// - Returns: Bytes that were copied; nil when there was no room.
+  func save(
+    upTo: UInt, scratch: UnsafeMutableRawPointer, _ makeRoom: (Int) -> Bool
+  ) -> Int? {
+    let words = wordsLeft(upTo: upTo)
+    guard words > 0 else { return 0 }
+    let (saved, used) = (Int(header.saved), used)
+    let from = unsafe UnsafeRawPointer(bitPattern: start + UInt(saved * Self.word))
+    // A long piece is not packed: it goes to the block at once.
+    let isLong = gb_packed_most(words) == words
+    // SAFETY: words in place of a suspended greenlet, and room enough.
+    let copied = unsafe isLong ? words : gb_pack_frames(scratch, from, words)
+    let all = used + (saved == 0 ? 0 : 1) + copied
+    guard all <= Int(header.capacity) || makeRoom(all - Int(header.capacity)) else { return nil }
+    var place = used * Self.word
+    if saved == 0 {
       header.first = UInt32(words)
     } else {
-      unsafe payload.storeBytes(of: words, toByteOffset: used * Self.word, as: Int.self)
-      used += 1
+      unsafe payload.storeBytes(of: words, toByteOffset: place, as: Int.self)
+      place += Self.word
     }
-    // SAFETY: words in place of a suspended greenlet, and its block.
-    unsafe gb_pack_frames(
-      payload + used * Self.word, UnsafeRawPointer(bitPattern: from), words)
-    header.saved += UInt32(words)
-    self.header = header
+    // SAFETY: room was made for it.
+    if isLong {
+      unsafe gb_pack_frames(payload + place, from, words)
+    } else {
+      unsafe (payload + place).copyMemory(from: scratch, byteCount: copied * Self.word)
+    }
+    header.saved = UInt32(saved + words)
     return words * Self.word
   }
 
@@ -196,10 +196,12 @@ struct SliceHeader {
   func word(at address: UInt, stop: UInt) -> UInt? {
     guard address >= start, address < stop else { return nil }
     let index = Int(address - start) / Self.word
+    let start = start
     var (before, found): (Int, UInt?) = (0, nil)
     _ = unsafe forEachPiece { copy, words in
       if index >= before, index < before + words {
-        found = unsafe UInt(gb_packed_word(copy, words, index - before))
+        found = unsafe UInt(
+          gb_packed_word(copy, words, index - before, start + UInt(before * Self.word)))
       }
       before += words
       return unsafe gb_copied_words(copy, words)

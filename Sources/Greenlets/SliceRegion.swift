@@ -54,6 +54,10 @@ public struct SliceCounters: Hashable, Sendable {
   private var spare: UnsafeMutableRawPointer?
   private var spareWords = 0
 
+  /// Where copies are packed before it is known how long they are.
+  private var scratch: UnsafeMutableRawPointer?
+  private var scratchWords = 0
+
   /// Room below which one begins at the top, whoever starts it.
   private static let roomLeast: UInt = 256 << 10
 
@@ -119,12 +123,10 @@ public struct SliceCounters: Hashable, Sendable {
       throw .notOnItsStack(greenlet: slice.name)
     }
     for (slice, upTo) in ways {
-      let isCurrent = slice == current
-      let missing = slice.missing(
-        upTo: upTo, from: isCurrent ? (sp - Self.slack) & ~7 : slice.start, isKnown: !isCurrent)
-      // How much the current one needs is not known before it has left.
+      // A suspended one may be copied already now. How much the current one needs is not known
+      // before it has left.
       let isMade =
-        missing == 0 || (isCurrent ? makeSpare(missing, for: slice) : grow(slice, missing))
+        slice == current ? makeSpare(for: slice, upTo: upTo, sp - Self.slack) : save(slice, upTo)
       guard isMade else {
         throw .noStack(greenlet: target.name, reason: "no memory for the frames of \(slice.name)")
       }
@@ -132,14 +134,12 @@ public struct SliceCounters: Hashable, Sendable {
     target.header.stop = UInt32((stop - lowest) / UInt(Slice.word))
   }
 
-  private mutating func grow(_ slice: Slice, _ words: Int) -> Bool {
-    counters.allocations += 1
-    return slice.grow(by: words)
-  }
-
-  private mutating func makeSpare(_ missing: Int, for slice: Slice) -> Bool {
-    let words = Int(slice.header.capacity) + missing
-    if spareWords >= words { return true }
+  private mutating func makeSpare(for slice: Slice, upTo: UInt, _ start: UInt) -> Bool {
+    guard upTo > start else { return true }
+    let words = gb_packed_most(Int(upTo - start) / Slice.word)
+    guard makeScratch(words) else { return false }
+    // Nothing of one that runs is copied, so the block has to hold this alone.
+    if words <= Int(slice.header.capacity) || words <= spareWords { return true }
     // SAFETY: the region's own block, or none.
     guard let block = unsafe realloc(spare, SliceHeader.room + words * Slice.word) else {
       return false
@@ -149,13 +149,24 @@ public struct SliceCounters: Hashable, Sendable {
     return true
   }
 
+  private mutating func makeScratch(_ words: Int) -> Bool {
+    if words <= scratchWords { return true }
+    // SAFETY: the region's own block, or none.
+    guard let block = unsafe realloc(scratch, words * Slice.word) else { return false }
+    unsafe scratch = block
+    scratchWords = words
+    return true
+  }
+
   /// Moves slices so that `target` can be continued.
   ///
   /// - Precondition: Nobody runs on the region; `reserve` was called.
   mutating func arrange(for target: Slice) {
     guard let stop = stop(of: target) else { preconditionFailure("a slice without a place") }
     let isNew = target.header.previous == SliceHeader.notRun
-    for (slice, upTo) in inTheWay(of: target, endingAt: stop) { save(slice, upTo) }
+    for (slice, upTo) in inTheWay(of: target, endingAt: stop) {
+      guard save(slice, upTo) else { preconditionFailure("a slice without room for its copy") }
+    }
     let restored = target.restore()
     counters.restoredBytes += restored
     counters.heldBytes -= restored
@@ -172,20 +183,30 @@ public struct SliceCounters: Hashable, Sendable {
     }
   }
 
-  private mutating func save(_ slice: Slice, _ upTo: UInt) {
-    let missing = slice.missing(upTo: upTo, from: slice.start, isKnown: true)
-    if missing > 0, !grow(slice, missing) {
-      let words = Int(slice.header.capacity) + missing
-      guard let block = unsafe spare, spareWords >= words else {
-        preconditionFailure("a slice without room for its copy")
+  /// - Returns: Whether there was memory.
+  private mutating func save(_ slice: Slice, _ upTo: UInt) -> Bool {
+    let words = slice.wordsLeft(upTo: upTo)
+    let packed = gb_packed_most(words)
+    guard makeScratch(packed == words ? 1 : packed), let scratch = unsafe scratch else {
+      return false
+    }
+    let saved = unsafe slice.save(upTo: upTo, scratch: scratch) { missing in
+      if slice.grow(by: missing) {
+        counters.allocations += 1
+        return true
+      }
+      guard let block = unsafe spare, spareWords >= Int(slice.header.capacity) + missing else {
+        return false
       }
       unsafe slice.move(to: block, capacity: spareWords)
       unsafe spare = nil
       spareWords = 0
+      return true
     }
-    let saved = slice.save(upTo: upTo)
+    guard let saved else { return false }
     counters.savedBytes += saved
     counters.heldBytes += saved
+    return true
   }
 
   /// Makes the bytes below a slice nobody's: for the sanitizer, and for whoever still points there.
@@ -218,7 +239,8 @@ public struct SliceCounters: Hashable, Sendable {
   /// Frees what is left of a region on which nobody is.
   mutating func freeSpare() {
     unsafe free(spare.take())
-    spareWords = 0
+    unsafe free(scratch.take())
+    (spareWords, scratchWords) = (0, 0)
   }
 }
 

@@ -49,15 +49,12 @@ import CSanitizers
       unsafe lowest >= head.pointee.lowest && bytes > 0, "a stack pointer outside of its stack")
     let words = bytes / word
     // SAFETY: live bytes of a stack on which nobody runs.
-    let size = unsafe MemoryLayout<Header>.size + gb_packed_words(lowest, words) * word
-    guard let block = unsafe malloc(size) else {
-      throw .allocationFailed(source: "malloc", size: ByteCount(size), errno: ENOMEM)
+    guard let block = unsafe gb_pack_new(MemoryLayout<Header>.size, lowest, words) else {
+      throw .allocationFailed(source: "malloc", size: ByteCount(bytes), errno: ENOMEM)
     }
     let slot = unsafe slab.pointee.slot(of: head, pool.pointee.layout)
     unsafe block.assumingMemoryBound(to: Header.self).initialize(
       to: Header(pool: pool, slab: slab, slot: UInt32(slot), words: UInt32(words)))
-    // SAFETY: as above, and the block that was made for them.
-    unsafe gb_pack_frames(block + MemoryLayout<Header>.size, lowest, words)
     do {
       let usable = unsafe head.pointee.lowest
       // SAFETY: all pages of the stack, whose live bytes are in the block.
@@ -114,9 +111,10 @@ import CSanitizers
     let header = unsafe block.load(as: Header.self)
     let head = unsafe header.slab.pointee.head(of: Int(header.slot), header.pool.pointee.layout)
     let words = Int(header.words)
-    let offset = Int(bitPattern: address) - (Int(bitPattern: head) - words * Self.word)
+    let base = UInt(bitPattern: head) - UInt(words * Self.word)
+    let offset = Int(bitPattern: address) - Int(bitPattern: base)
     guard offset >= 0, offset < words * Self.word else { return nil }
     return unsafe UInt(
-      gb_packed_word(block + MemoryLayout<Header>.size, words, offset / Self.word))
+      gb_packed_word(block + MemoryLayout<Header>.size, words, offset / Self.word, base))
   }
 }

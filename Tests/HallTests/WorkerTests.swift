@@ -63,8 +63,12 @@ struct WorkerTests {
       "tlb": 11, "alloc-churn": 5,
     ]
     #expect(memory.liveGreenlets == live[workload, default: nil])
-    #expect((memory.highWaterBytes != nil) == (memory.liveGreenlets != nil))
-    if let live = memory.liveGreenlets { #expect(memory.pool?.lent == live) }
+    // The frames of these are not on stacks of their own while they are suspended.
+    let hasStacks = backend != "sliced" && backend != "frozen"
+    #expect((memory.highWaterBytes != nil) == (memory.liveGreenlets != nil && hasStacks))
+    if let live = memory.liveGreenlets {
+      #expect(memory.pool?.lent == (backend == "sliced" ? 0 : live))
+    }
     let finished = try #require(
       Self.ask(worker, .finish) { $0.handle = prepared.handle }.finished)
     #expect(finished.leakedStacks == 0)
@@ -82,7 +86,7 @@ struct WorkerTests {
       let memory = try #require(Self.ask(worker, .memory) { $0.handle = handle }.memory)
       return try #require(memory.highWaterBytes)
     }
-    for backend in Self.backends {
+    for backend in Self.backends where backend != "sliced" && backend != "frozen" {
       let (shallow, deep) = (try mark(10, backend), try mark(210, backend))
       // A level has a canary of 16 bytes and a return address, at least.
       #expect(deep - shallow > 200 * 24 && deep < 256 << 10, "\(backend)")

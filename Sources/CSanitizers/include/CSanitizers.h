@@ -68,17 +68,26 @@ void gb_lock_given(const void *lock);
 
 // Copies of the frames of a context that does not run, red zones and all.
 //
-// Half of the words of a few frames are zero: a short piece is packed, as a map with a bit for each
-// word that is not zero, and then those words. A long one is copied as it is.
+// Frames hold zeros, small numbers, and the same few addresses again and again: a short piece is
+// packed to a third, and a long one is copied as it is. Sizes are in words of eight bytes.
 
-/// How many words a copy of a piece of so many words will take.
-size_t gb_packed_words(const void *from, size_t words);
+/// How many words the copy of a piece of so many words takes at most.
+size_t gb_packed_most(size_t words);
 
-/// Copies a piece to `to`, which has room for as many words as gb_packed_words says.
-void gb_pack_frames(void *to, const void *from, size_t words);
-
-/// Copies a piece of so many words back.
+/// Copies a piece.
 ///
+/// @param to  Has room for as many words as gb_packed_most says.
+/// @return How many words the copy takes.
+size_t gb_pack_frames(void *to, const void *from, size_t words);
+
+/// Copies a piece into a new block of malloc's, behind `room` bytes.
+///
+/// @return NULL when there is no memory.
+void *gb_pack_new(size_t room, const void *from, size_t words);
+
+/// Copies a piece back.
+///
+/// @param to  The very place that it was copied from.
 /// @return How many words the copy took.
 size_t gb_unpack_frames(void *to, const void *from, size_t words);
 
@@ -86,6 +95,8 @@ size_t gb_unpack_frames(void *to, const void *from, size_t words);
 size_t gb_copied_words(const void *copy, size_t words);
 
 /// One word of a copied piece.
-uint64_t gb_packed_word(const void *from, size_t words, size_t index);
+///
+/// @param base  The place that the piece was copied from.
+uint64_t gb_packed_word(const void *copy, size_t words, size_t index, uintptr_t base);
 
 #endif
