@@ -66,6 +66,9 @@ public import Stacks
   @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
   @usableFromInline var hasBody = false
 
+  /// Where the greenlet was made, for a report of its overflow.
+  @usableFromInline var site: CreationSite = .unknown
+
   /// Neighbours in the hub's list.
   @usableFromInline var next: UnsafeMutablePointer<GreenletCore>?
   @usableFromInline var previous: UnsafeMutablePointer<GreenletCore>?
@@ -74,6 +77,9 @@ public import Stacks
   /// Whether any of the three that follow is set.
   @usableFromInline var hasSettings = false
   var givenName: String?
+
+  /// The name once more, where a signal handler can read it: bytes that end with 0.
+  var nameBytes: UnsafeMutablePointer<CChar>?
   var stacks: StackPool?
   var locals: LocalValues?
 
@@ -103,6 +109,7 @@ public import Stacks
     set {
       givenName = newValue
       hasSettings = true
+      unsafe OverflowReport.keep(newValue, in: &nameBytes)
     }
   }
 }

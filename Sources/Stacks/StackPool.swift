@@ -187,6 +187,7 @@ import CSanitizers
     // SAFETY: the parts of the stack that the source made, with the head moved down.
     let stack = unsafe Stack(
       limit: raw.base, mappedSize: raw.mappedSize, guardSize: raw.guardSize, colour: colour)
+    GuardRegistry.add(stack)
     unsafe core.pointee.madeCount += 1
     unsafe core.pointee.ownedCount += 1
     unsafe stack.head.pointee.pool = unsafe core
@@ -210,6 +211,7 @@ import CSanitizers
   ) {
     while let head = unsafe core.pointee.idle {
       unsafe core.pointee.idle = head.pointee.next
+      unsafe GuardRegistry.remove(head.pointee.limit)
       // SAFETY: the free list owned the stack, and let it go in the line above.
       unsafe core.pointee.source.destroy(Stack(head: head))
       unsafe core.pointee.ownedCount -= 1
