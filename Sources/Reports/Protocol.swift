@@ -92,6 +92,9 @@ public struct HelloReply: Codable, Hashable, Sendable {
   public var workloads: [WorkloadDescription]
   public var stackSources: [String]
 
+  /// The workloads that lists show.
+  public var listedWorkloads: [WorkloadDescription] { workloads.filter { $0.isHidden != true } }
+
   /// Usable bytes of the smallest and of the largest stack; nil when the executor has no limits.
   public var stackBytesLeast: Int?
   public var stackBytesMost: Int?
@@ -138,13 +141,18 @@ public struct WorkloadDescription: Codable, Hashable, Sendable {
   public var operation: String
   public var parameters: [ParameterDescription]
 
+  /// Whether lists leave it out: true for self-tests, nil for all others.
+  public var isHidden: Bool?
+
   public init(
-    name: String, summary: String, operation: String, parameters: [ParameterDescription]
+    name: String, summary: String, operation: String, parameters: [ParameterDescription],
+    isHidden: Bool? = nil
   ) {
     self.name = name
     self.summary = summary
     self.operation = operation
     self.parameters = parameters
+    self.isHidden = isHidden
   }
 }
 

@@ -35,7 +35,7 @@ struct BackendEntry: Sendable {
       name: Backend.name, summary: Backend.summary, switchesInKernel: Backend.switchesInKernel)
     programs = [
       Program(PingPong<Backend>.self), Program(Spawn<Backend>.self), Program(Ring<Backend>.self),
-      Program(Control<Backend>.self),
+      Program(Control<Backend>.self), Program(DummyOverflow<Backend>.self),
     ]
     suspend = { count, stacks, whileSuspended in
       let members = try (0..<count).map { _ in

@@ -75,6 +75,8 @@ public final class Worker {
     let parameters = try Self.complete(asked.parameters, of: program.description)
     let stack = try StackChoice(parsing: asked.stack)
 
+    // Its coroutines have no name of their own, should one overflow.
+    OverflowReport.describeThread(as: program.description.name)
     let before = ProcessMemory.now().resident
     let pool = try stack.makePool()
     let running = try program.prepare(parameters, pool)
@@ -180,6 +182,7 @@ public final class Worker {
       throw ExecutorFault(
         .noSuchHandle, "no prepared workload has handle \(request.handle ?? 0); prepare it first")
     }
+    OverflowReport.describeThread(as: item.program.description.name)
     return (handle, item)
   }
 }
