@@ -159,29 +159,33 @@ READS_STACKS static bool looks_like_frame(uintptr_t frame, const gb_guarded *sta
 #endif
 }
 
-// Counts frames by their pointers. Outer frames lie higher, so it ends with the stack.
-READS_STACKS static uint64_t count_frames(struct registers at, const gb_guarded *stack,
-                                          bool *guessed) {
+// Counts frames by their pointers. Outer frames lie higher, so it ends with the stack. Code without
+// frame pointers hides itself, or all that is outside of it: then the count is the least.
+READS_STACKS static void put_depth(struct line *line, struct registers at,
+                                   const gb_guarded *stack) {
     uintptr_t frame = at.fp;
-    *guessed = frame < stack->lowest || frame > stack->top - 16 || frame & 7;
-    if (*guessed) {
+    bool whole = false, guessed = frame < stack->lowest || frame > stack->top - 16 || frame & 7;
+    if (guessed) {
         // C without frame pointers uses the register as it likes. Its caller's frame is not far.
         frame = ((at.sp > stack->lowest ? at.sp : stack->lowest) + 15) & ~(uintptr_t)15;
         uintptr_t end = frame + 65536 < stack->top - 16 ? frame + 65536 : stack->top - 16;
         while (frame < end && !(looks_like_frame(frame, stack) &&
                                 looks_like_frame(*(const uintptr_t *)frame, stack)))
             frame += 16;
-        if (frame >= end) return 0;
+        if (frame >= end) return;
     }
     uint64_t count = 1;
     while (frame >= stack->lowest && frame <= stack->top - 16 && !(frame & 7)) {
         const uintptr_t *words = (const uintptr_t *)frame;
-        if (!words[1]) break;
+        // The first frame of a greenlet or coroutine returns to nobody.
+        if ((whole = !words[1])) break;
         count++;
         if (words[0] <= frame) break;
         frame = words[0];
     }
-    return count;
+    put(line, !whole ? ", at least " : guessed ? ", about " : ", ");
+    put_number(line, count, 10);
+    put(line, " frames deep");
 }
 
 static uintptr_t word_at(uintptr_t structure, size_t offset) {
@@ -229,13 +233,7 @@ static void report(uintptr_t address, struct registers at, const gb_guarded *sta
     struct line line = {.length = 0};
     put(&line, "greenlets: stack overflow in ");
     put_owner(&line, stack);
-    bool guessed;
-    uint64_t frames = count_frames(at, stack, &guessed);
-    if (frames) {
-        put(&line, guessed ? ", about " : ", ");
-        put_number(&line, frames, 10);
-        put(&line, " frames deep");
-    }
+    put_depth(&line, at, stack);
     put(&line, ", in ");
     put_code(&line, at.ip);
     put(&line, "; its stack is ");
