@@ -37,7 +37,9 @@ static struct node *claim(struct node *_Atomic *first) {
     struct node *node = atomic_load_explicit(first, memory_order_acquire);
     for (; node; node = node->next) {
         uintptr_t expected = unused;
-        if (atomic_compare_exchange_strong_explicit(
+        // Looked at first: an exchange takes the line from others even where it fails.
+        if (atomic_load_explicit(&node->base, memory_order_relaxed) == unused &&
+            atomic_compare_exchange_strong_explicit(
                 &node->base, &expected, claimed, memory_order_acquire, memory_order_relaxed))
             return node;
     }

@@ -177,8 +177,9 @@ READS_STACKS static void put_depth(struct line *line, struct registers at,
     uint64_t count = 1;
     while (frame >= stack->lowest && frame <= stack->top - 16 && !(frame & 7)) {
         const uintptr_t *words = (const uintptr_t *)frame;
-        // The first frame of a greenlet or coroutine returns to nobody.
-        if ((whole = !words[1])) break;
+        // The first frame of a greenlet or coroutine returns to nobody, and has no outer one.
+        whole = !words[0] || !words[1];
+        if (!words[1]) break;
         count++;
         if (words[0] <= frame) break;
         frame = words[0];
