@@ -5,10 +5,10 @@
 #include <alloca.h>
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 int gb_fork(void) { return fork(); }
@@ -67,11 +67,13 @@ void gb_bus_fault(void) {
     (void)page[0];
 }
 
-static sigjmp_buf back;
+static ucontext_t back;
+static volatile int jumped;
 
 static void jump(int number, siginfo_t *info, void *context) {
     (void)number, (void)info, (void)context;
-    siglongjmp(back, 1);
+    jumped = 1;
+    setcontext(&back);
 }
 
 int gb_jumping(int number, int flags, int count, void (*install_more)(void), void (*act)(void)) {
@@ -82,7 +84,10 @@ int gb_jumping(int number, int flags, int count, void (*install_more)(void), voi
     if (sigaction(number, &action, 0)) abort();
     install_more();
     for (volatile int i = 0; i < count; i++) {
-        if (!sigsetjmp(back, 1)) act();
+        jumped = 0;
+        getcontext(&back);
+        // Reached once more from the handler.
+        if (!jumped) act();
         else left++;
     }
     return left;

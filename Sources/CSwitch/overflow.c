@@ -1,5 +1,4 @@
-// The report of a stack overflow: a handler that says whose stack it was, and then gets out of the
-// way.
+// The report of a stack overflow: a handler that says whose stack it was, and passes the signal on.
 //
 // The handler runs on a stack of its own, wherever the fault was: inside of malloc, of the dynamic
 // loader, of Swift's runtime. So it takes no lock, allocates nothing, and calls nothing but what may
