@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "CContexts"),
 
     // Floor 1: memory; the machine's clocks and counters.
-    .target(name: "Stacks", dependencies: ["CSanitizers"], swiftSettings: strict),
+    .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
     .target(name: "Measurement", dependencies: ["CContexts", "Reports"], swiftSettings: strict),
 
     // Floor 2: the engine's face; plain values.
@@ -113,8 +113,15 @@ let package = Package(
     .executableTarget(
       name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
 
+    // The proof of the report of overflows, for scripts/check-overflow; not a product.
+    .target(name: "CFaults"),
+    .executableTarget(
+      name: "overflows", dependencies: ["CFaults", "Greenlets", "Stacks"] + jemallocStacks,
+      swiftSettings: strict + jemallocFlag),
+
     .testTarget(
-      name: "GreenletsTests", dependencies: ["CSanitizers", "CSwitch", "Greenlets", "Stacks"],
+      name: "GreenletsTests",
+      dependencies: ["CFaults", "CSanitizers", "CSwitch", "Greenlets", "Stacks"],
       swiftSettings: strict),
     .testTarget(
       name: "StacksTests", dependencies: ["Greenlets", "Stacks"] + jemallocStacks,

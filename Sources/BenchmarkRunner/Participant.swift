@@ -45,7 +45,7 @@ struct Participant {
     state = .failed
     row.status =
       switch error {
-      case .crashed: .crashed
+      case .crashed, .overflowed: .crashed
       case .hung: .hung
       case .garbled: .garbled
       case .refused, .couldNotStart, .stopped: .failed

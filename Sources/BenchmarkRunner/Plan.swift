@@ -35,7 +35,7 @@ struct Plan {
     guard let workload = hello.workloads.first(where: { $0.name == scenario.workload }) else {
       throw .unknownWorkload(
         scenario.workload,
-        nearest: Nearest.name(to: scenario.workload, among: hello.workloads.map(\.name)))
+        nearest: Nearest.name(to: scenario.workload, among: hello.listedWorkloads.map(\.name)))
     }
     let all = hello.backends.map(\.name)
     var chosen: [BackendDescription] = []

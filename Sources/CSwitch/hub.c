@@ -132,6 +132,8 @@ static void **find(void) { return &unread; }
 #endif
 
 void **gb_accesses_find(void) {
+    // The first thing that any coroutine or greenlet asks for on its thread, and asked for once.
+    gb_signal_stack_if_reporting();
     gb_this_accesses = never_find ? &unread : find();
     return gb_this_accesses;
 }

@@ -63,64 +63,6 @@ int gb_on_signal(int number, void (*act)(void)) {
     return sigaction(number, &action, 0) ? errno : 0;
 }
 
-static bool (*find_overflow)(const void *address, gb_overflow *out);
-static struct sigaction before_overflow;
-
-// Only what a handler may do: no allocation, no stdio.
-static void append_number(char *line, size_t *length, uint64_t number) {
-    char digits[20];
-    size_t count = 0;
-    do digits[count++] = (char)('0' + number % 10);
-    while (number /= 10);
-    while (count) line[(*length)++] = digits[--count];
-}
-
-static void append(char *line, size_t *length, const char *text) {
-    while (*text) line[(*length)++] = *text++;
-}
-
-static void report_overflow(int number, siginfo_t *info, void *context) {
-    (void)context;
-    gb_overflow overflow;
-    if (find_overflow(info->si_addr, &overflow)) {
-        char line[160];
-        size_t length = 0;
-        append(line, &length, "greenlets: greenlet number ");
-        append_number(line, &length, overflow.greenlet);
-        append(line, &length, " has overflowed its stack of ");
-        append_number(line, &length, overflow.bytes);
-        append(line, &length, " bytes; give it a pool of larger ones\n");
-        ssize_t written = write(2, line, length);
-        (void)written;
-    }
-    // The fault happens again, and is handled as if this handler had never been.
-    sigaction(number, &before_overflow, 0);
-}
-
-int gb_signal_stack(void) {
-    stack_t stack;
-    if (sigaltstack(0, &stack)) return errno;
-    if (!(stack.ss_flags & SS_DISABLE)) return 0;
-    // Never freed: a thread's last frames may still be on it.
-    stack = (stack_t){.ss_sp = malloc(65536), .ss_size = 65536};
-    if (!stack.ss_sp) return ENOMEM;
-    return sigaltstack(&stack, 0) ? errno : 0;
-}
-
-bool gb_is_on_signal_stack(void) {
-    stack_t stack;
-    return !sigaltstack(0, &stack) && stack.ss_flags & SS_ONSTACK;
-}
-
-int gb_on_overflow(bool (*find)(const void *address, gb_overflow *out)) {
-    int failure = gb_signal_stack();
-    if (failure || find_overflow) return failure;
-    find_overflow = find;
-    struct sigaction action = {.sa_sigaction = report_overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    sigemptyset(&action.sa_mask);
-    return sigaction(SIGSEGV, &action, &before_overflow) ? errno : 0;
-}
-
 // Exported by Swift's runtime.
 char *swift_demangle(const char *name, size_t length, char *out, size_t *size, uint32_t flags)
     __attribute__((weak));

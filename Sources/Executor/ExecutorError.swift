@@ -12,6 +12,9 @@ public enum ExecutorError: Error, Hashable, Sendable {
   /// The process ended without being asked to.
   case crashed(Ending)
 
+  /// The process ended because a stack was too small, and said so.
+  case overflowed(OverflowNote, Ending)
+
   /// The process was silent past the deadline, and was killed with SIGKILL.
   case hung(deadline: Duration)
 
@@ -50,6 +53,8 @@ public enum ExecutorError: Error, Hashable, Sendable {
     switch self {
     case .couldNotStart(let executable, let reason): "cannot start \(executable): \(reason)"
     case .crashed(let ending): "worker died: \(ending)"
+    case .overflowed(let note, let ending):
+      "stack overflow in \(note.name) \(note.details); worker died: \(ending)"
     case .hung(let deadline): "worker hung: silent for \(Self.seconds(deadline)), killed"
     case .garbled(let what): "worker spoke nonsense: \(what), killed"
     case .refused(let fault): "worker refused: \(fault.message)"
@@ -69,6 +74,7 @@ extension ExecutorError: CustomStringConvertible {
     switch self {
     case .couldNotStart: "\(fact); check that the file exists and may be executed"
     case .crashed, .garbled: "\(fact); run it by hand with `greenbench worker` to see why"
+    case .overflowed: "\(fact); choose a larger stack"
     case .hung: "\(fact); try smaller parameters or shorter batches"
     case .refused: "\(fact); ask for something it offers"
     case .stopped: "\(fact); start it again"

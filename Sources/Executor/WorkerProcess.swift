@@ -25,6 +25,8 @@ public actor WorkerProcess: Executing {
   /// Why we end the process; beats what the process's end looks like.
   private var cause: ExecutorError?
 
+  private var complaints = Complaints()
+
   /// Set once the process is gone.
   private var ending: ExecutorError?
 
@@ -144,6 +146,10 @@ public actor WorkerProcess: Executing {
   }
 
   private func ended(_ how: ExecutorError) {
+    var how = how
+    if case .crashed(let ending) = how, let overflow = complaints.overflow {
+      how = .overflowed(overflow, ending)
+    }
     let why = cause ?? how
     ending = why
     questions.finish()
@@ -173,8 +179,11 @@ public actor WorkerProcess: Executing {
     options.processGroupID = 0
     let result = try await run(
       .path(.init(path)), arguments: .init(arguments), platformOptions: options,
-      input: .inputWriter, output: .sequence, error: .currentStandardError
+      input: .inputWriter, output: .sequence, error: .sequence
     ) { execution in
+      let standardError = execution.standardError
+      // Not of the group: what a process says last is read to its end.
+      async let complaints: Void = hear(standardError, for: worker)
       await withTaskGroup(of: Void.self) { group in
         group.addTask {
           do {
@@ -196,12 +205,27 @@ public actor WorkerProcess: Executing {
         }
         group.cancelAll()
       }
+      await complaints
     }
     return switch result.terminationStatus {
     case .exited(let code): .exited(code)
     case .signaled(let number): .signalled(number)
     }
   }
+
+  private static func hear(
+    _ standardError: SubprocessOutputSequence, for worker: WorkerProcess
+  ) async {
+    let lines = standardError.strings(
+      separatedBy: .unicodeScalarSequence(["\n"]), bufferingPolicy: .unbounded)
+    do {
+      for try await line in lines { await worker.heard(line) }
+    } catch {
+      // It broke off because the process is being killed: its end tells why.
+    }
+  }
+
+  private func heard(_ line: String) { complaints.take(line) }
 
   private static func reason(_ error: any Error) -> String {
     let text = (error as? SubprocessError)?.underlyingError.map { "\($0)" } ?? "\(error)"

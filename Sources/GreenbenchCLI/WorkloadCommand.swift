@@ -19,7 +19,7 @@ struct WorkloadCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-      let workloads = try await worker.runner.greet().workloads
+      let workloads = try await worker.runner.greet().listedWorkloads
       if json { return print(try JSONDocument.text(workloads)) }
       print(Columns.text(workloads.map { [$0.name, $0.summary] }))
     }
@@ -41,7 +41,9 @@ struct WorkloadCommand: AsyncParsableCommand {
       let workloads = try await worker.runner.greet().workloads
       guard let found = workloads.first(where: { $0.name == name }) else {
         throw RunnerError.unknownWorkload(
-          name, nearest: Nearest.name(to: name, among: workloads.map(\.name)))
+          name,
+          nearest: Nearest.name(
+            to: name, among: workloads.filter { $0.isHidden != true }.map(\.name)))
       }
       if json { return print(try JSONDocument.text(found)) }
       print("\(found.name): \(found.summary)\nOne operation is one \(found.operation).")

@@ -138,7 +138,7 @@ enum CorePool {
   nonisolated(unsafe) private static var span: UInt = 0
   nonisolated(unsafe) private static var spanLeft = 0
 
-  private static let stride = (MemoryLayout<GreenletCore>.size + 63) & ~63
+  private static let stride = (MemoryLayout<GreenletCore>.size + 15) & ~15
   private static var perRegion: Int { regionBytes / stride }
 
   /// New cores, linked.

@@ -40,14 +40,18 @@ public struct Coroutine<Input, Output>: ~Copyable {
   /// - Parameters:
   ///   - stacks: Lends the stack, and gets it back when the coroutine is gone.
   ///   - floatEnvironment: Whether the body has floating-point control words of its own.
+  ///   - file: Where it is made, for ``OverflowReport``.
+  ///   - line: The line there.
   ///   - body: Called on the first ``resume(_:)``, with its input.
   /// - Throws: `StackError`, as `StackPool.lend()` does.
   /// - Complexity: O(1); allocates nothing but the closure's captures.
   @inlinable @inline(__always) public init(
-    on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, body: @escaping Body
+    on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared,
+    file: StaticString = #fileID, line: UInt = #line, body: @escaping Body
   ) throws(StackError) {
     try self.init(
-      on: stacks, floatEnvironment: floatEnvironment, running: ClosureBody(body: body))
+      on: stacks, floatEnvironment: floatEnvironment, file: file, line: line,
+      running: ClosureBody(body: body))
   }
 
   /// Makes a coroutine that has not started, from a body that is a type.
@@ -57,14 +61,18 @@ public struct Coroutine<Input, Output>: ~Copyable {
   /// - Parameters:
   ///   - stacks: Lends the stack, and gets it back when the coroutine is gone.
   ///   - floatEnvironment: Whether the body has floating-point control words of its own.
+  ///   - file: Where it is made, for ``OverflowReport``.
+  ///   - line: The line there.
   ///   - body: Run on the first ``resume(_:)``, with its input.
   /// - Throws: `StackError`, as `StackPool.lend()` does.
   /// - Complexity: O(1); allocates nothing for a body of at most four words.
   @inlinable @inline(__always) public init<Running: CoroutineBody>(
-    on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared, running body: Running
+    on stacks: StackPool, floatEnvironment: FloatEnvironment = .shared,
+    file: StaticString = #fileID, line: UInt = #line, running body: Running
   ) throws(StackError) where Running.Input == Input, Running.Output == Output {
     try self.init(
-      on: unsafe stacks.address, floatEnvironment: floatEnvironment, running: body)
+      on: unsafe stacks.address, floatEnvironment: floatEnvironment, file: file, line: line,
+      running: body)
   }
 
   /// Makes a coroutine that has not started, on a stack of a pool that somebody else holds.
@@ -73,9 +81,10 @@ public struct Coroutine<Input, Output>: ~Copyable {
   /// does not.
   @inlinable @inline(__always) public init<Running: CoroutineBody>(
     on stacks: StackPool.Address, floatEnvironment: FloatEnvironment = .shared,
-    running body: Running
+    file: StaticString = #fileID, line: UInt = #line, running body: Running
   ) throws(StackError) where Running.Input == Input, Running.Output == Output {
     cell = try CoroutineCell(on: stacks)
+    unsafe cell.core.pointee.site = CreationSite(file: file, line: line)
     cell.put(body: body)
     cell.keep { cell, word in cell.runAll(Running.self, word) }
     if floatEnvironment == .own { cell.ownFloatEnvironment() }

@@ -48,6 +48,9 @@ public import Stacks
 
   /// The body, or the address of a large one on the heap.
   @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
+
+  /// Where the coroutine was made, for a report of its overflow.
+  @usableFromInline var site: CreationSite = .unknown
   @usableFromInline var failure: (any Error)?
   @usableFromInline var long: LongWay
 

@@ -66,14 +66,17 @@
   ///   - stacks: Where its frames live; the thread's choice when nil.
   ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
   ///   - floatEnvironment: Whether it has floating-point control words of its own.
+  ///   - file: Where it is made, for ``OverflowReport``.
+  ///   - line: The line there.
   ///   - body: Called at the first switch, with the message.
   /// - Complexity: O(1); the handle is the one allocation.
   @inlinable public init<Input, Output>(
     _ name: String? = nil, parent: Greenlet? = nil, stacks: StackStrategy? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
-    _ body: @escaping (Input) throws -> Output
+    file: StaticString = #fileID, line: UInt = #line, _ body: @escaping (Input) throws -> Output
   ) {
-    let cell = GreenletCell.make(name: name, parent: parent)
+    let cell = GreenletCell.make(
+      name: name, parent: parent, site: CreationSite(file: file, line: line))
     unsafe core = cell.core
     unsafe cell.core.pointee.handle = Unmanaged.passUnretained(self).toOpaque()
     cell.keep(body: body)
@@ -92,15 +95,18 @@
   ///   - stacks: Where its frames live; the thread's choice when nil.
   ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
   ///   - floatEnvironment: Whether it has floating-point control words of its own.
+  ///   - file: Where it is made, for ``OverflowReport``.
+  ///   - line: The line there.
   ///   - body: Called at the first switch.
   /// - Complexity: O(1); the handle is the one allocation.
   @inlinable public convenience init<Output>(
     _ name: String? = nil, parent: Greenlet? = nil, stacks: StackStrategy? = nil,
     locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
-    _ body: @escaping () throws -> Output
+    file: StaticString = #fileID, line: UInt = #line, _ body: @escaping () throws -> Output
   ) {
     self.init(
-      name, parent: parent, stacks: stacks, locals: locals, floatEnvironment: floatEnvironment
+      name, parent: parent, stacks: stacks, locals: locals, floatEnvironment: floatEnvironment,
+      file: file, line: line
     ) { (_: Void) in try body() }
   }
 
@@ -114,12 +120,16 @@
   ///   - stacks: Where its frames live; the thread's choice when nil.
   ///   - locals: What it gets of the current greenlet's ``GreenletLocal`` values.
   ///   - floatEnvironment: Whether it has floating-point control words of its own.
+  ///   - file: Where it is made, for ``OverflowReport``.
+  ///   - line: The line there.
   /// - Complexity: O(1); the handle is the one allocation.
   public init(
     _ name: String? = nil, parent: Greenlet? = nil, stacks: StackStrategy? = nil,
-    locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared
+    locals: GreenletLocals.Inheritance = .empty, floatEnvironment: FloatEnvironment = .shared,
+    file: StaticString = #fileID, line: UInt = #line
   ) {
-    let cell = GreenletCell.make(name: name, parent: parent)
+    let cell = GreenletCell.make(
+      name: name, parent: parent, site: CreationSite(file: file, line: line))
     unsafe core = cell.core
     unsafe cell.core.pointee.handle = Unmanaged.passUnretained(self).toOpaque()
     cell.configure(stacks, locals, floatEnvironment)

@@ -72,6 +72,9 @@ public import Stacks
   @usableFromInline var start: Start?
   @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
 
+  /// Where the greenlet was made, for a report of its overflow.
+  @usableFromInline var site: CreationSite = .unknown
+
   /// Neighbours in the hub's list.
   @usableFromInline var next: UnsafeMutablePointer<GreenletCore>?
   @usableFromInline var previous: UnsafeMutablePointer<GreenletCore>?
@@ -134,11 +137,19 @@ public import Stacks
 
 /// What few greenlets have: apart from the core, so that the others need no room for it.
 @safe final class GreenletSettings {
-  var name: String?
+  // It comes first: the report of an overflow looks for it right behind the object's header.
+  /// The name once more, where a signal handler can read it: bytes that end with 0.
+  // Invariant: nil, or memory of `OverflowReport.keep`.
+  private var nameBytes: UnsafeMutablePointer<CChar>?
+  var name: String? {
+    didSet { unsafe OverflowReport.keep(name, in: &nameBytes) }
+  }
   var locals: LocalValues?
 
   // Invariant: made by `makeRare`, freed by `destroyRare`.
   var rare: UnsafeMutablePointer<GreenletCore.RareParts>?
+
+  deinit { unsafe OverflowReport.keep(nil, in: &nameBytes) }
 }
 
 /// Who was continued, and the word that came with it.

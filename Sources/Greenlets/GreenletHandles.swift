@@ -10,7 +10,9 @@ import Synchronization
 
 extension GreenletCell {
   /// Makes a core of an unstarted greenlet.
-  @usableFromInline static func make(name: String?, parent: Greenlet?) -> GreenletCell {
+  @usableFromInline static func make(
+    name: String?, parent: Greenlet?, site: CreationSite
+  ) -> GreenletCell {
     let hub = unsafe GreenletHub.ofThisThread()
     // Before there is a core: what it ends may run the code of others.
     if unsafe hub.pointee.watch.load(ordering: .relaxed) != 0 { unsafe GreenletHub.checkpoint(hub) }
@@ -21,6 +23,7 @@ extension GreenletCell {
       unsafe cell.core.pointee.parent = hub.pointee.currentHandle()
     }
     if let name { unsafe cell.core.pointee.name = name }
+    unsafe cell.core.pointee.site = site
     unsafe cell.core.pointee.phase = .unstarted
     unsafe hub.pointee.counts.note(.created)
     if unsafe hub.pointee.watch.load(ordering: .relaxed) != 0 {

@@ -8,6 +8,9 @@ public import Synchronization
 ///
 /// Raw memory that the thread alone touches, but for `watch` and `inbox`.
 @safe @usableFromInline struct GreenletHub: ~Copyable {
+  /// Who runs.
+  ///
+  /// It comes first: the handler of an overflow counts on it.
   @usableFromInline var current: UnsafeMutablePointer<GreenletCore>
 
   /// Why switches take the long way: usually nothing.

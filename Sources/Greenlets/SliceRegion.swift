@@ -64,9 +64,13 @@ public struct SliceCounters: Hashable, Sendable {
   /// How far below the frame that looks the one may lie that leaves.
   private static let slack: UInt = 1024
 
+  /// Names the stack that is shared, in its head.
+  static let stackName: UInt = 0x736c_6963
+
   init() throws(StackError) {
     pool = StackPool(stackSize: .mebibytes(8))
     unsafe head = try pool.lend().head
+    unsafe head.pointee.parked = Self.stackName
   }
 
   var lowest: UInt { unsafe UInt(bitPattern: head.pointee.lowest) }

@@ -92,6 +92,9 @@ public struct HelloReply: Codable, Hashable, Sendable {
   public var workloads: [WorkloadDescription]
   public var stackSources: [String]
 
+  /// The workloads that lists show.
+  public var listedWorkloads: [WorkloadDescription] { workloads.filter { $0.isHidden != true } }
+
   /// Usable bytes of the smallest and of the largest stack; nil when the executor has no limits.
   public var stackBytesLeast: Int?
   public var stackBytesMost: Int?
@@ -150,15 +153,19 @@ public struct WorkloadDescription: Codable, Hashable, Sendable {
   /// The backends of a run that names none; nil for all.
   public var standardBackends: [String]?
 
+  /// Whether lists leave it out: true for self-tests, nil for all others.
+  public var isHidden: Bool?
+
   public init(
     name: String, summary: String, operation: String, parameters: [ParameterDescription],
-    population: Population? = nil
+    population: Population? = nil, isHidden: Bool? = nil
   ) {
     self.name = name
     self.summary = summary
     self.operation = operation
     self.parameters = parameters
     self.population = population
+    self.isHidden = isHidden
   }
 
   /// What a parameter is, given or not; nil when there is none of this name.

@@ -170,6 +170,12 @@ import CSanitizers
     let block = UnsafeMutablePointer<StackBlock>.allocate(capacity: 1)
     unsafe block.initialize(to: StackBlock(base: base, bytes: size.bytes, count: count))
     unsafe blocks.append(block)
+    if layout.guardBytes > 0 {
+      // SAFETY: a slot's guard is in place as long as there is a stack in it.
+      unsafe GuardRegistry.add(
+        base, stride: ByteCount(layout.stride), guardSize: ByteCount(layout.guardBytes),
+        stackSize: stackSize, count: count * layout.count)
+    }
     unsafe fresh = block
     counts.slabs += count
     counts.mapped = ByteCount(counts.mapped.bytes + size.bytes)

@@ -74,6 +74,8 @@ extension StackPoolCore {
       }
     }
     if isFailingCall() { throw .releaseFailed(source: type(of: source).name, errno: ENOMEM) }
+    // Before the memory is somebody else's. If it stays ours, its stacks are not reported any more.
+    if layout.guardBytes > 0 { unsafe GuardRegistry.remove(base) }
     // SAFETY: the block has no stack and no guard.
     try unsafe source.free(base, ByteCount(bytes), alignment: ByteCount(layout.alignment))
     counts.slabs -= unsafe block.pointee.count

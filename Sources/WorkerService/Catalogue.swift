@@ -58,7 +58,7 @@ struct BackendEntry: Sendable {
       Program(Footprint<Backend>.self), Program(MillionIdle<Backend>.self),
       Program(DeepRecursion<Backend>.self), Program(MixedDepth<Backend>.self),
       Program(AllocChurn<Backend>.self), Program(TLB<Backend>.self),
-      Program(Control<Backend>.self),
+      Program(Control<Backend>.self), Program(DummyOverflow<Backend>.self),
     ]
     suspend = { count, stacks, whileSuspended in
       let row = try CoroutineRow<Backend>(count, on: stacks) { _ in SuspendOnce() }

@@ -84,7 +84,8 @@ public final class Worker {
     let stack = try StackChoice(parsing: asked.stack)
 
     try Self.refuseCrowd(parameters, of: program.description, on: entry.description)
-
+    // Its coroutines have no name of their own, should one overflow.
+    OverflowReport.describeThread(as: program.description.name)
     let pool = try stack.makeMeasuredPool()
     try Self.settle()
     let before = ProcessMemory.now().resident
@@ -235,6 +236,7 @@ public final class Worker {
       throw ExecutorFault(
         .noSuchHandle, "no prepared workload has handle \(request.handle ?? 0); prepare it first")
     }
+    OverflowReport.describeThread(as: item.program.description.name)
     return (handle, item)
   }
 }

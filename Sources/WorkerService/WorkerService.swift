@@ -2,6 +2,7 @@
 
 import CContexts
 import Foundation
+import Greenlets
 import Reports
 
 /// The program behind `greenbench worker`.
@@ -11,6 +12,8 @@ public enum WorkerService {
   /// Stays on one CPU, ignores Ctrl-C (the runner decides what it means) and dies with the runner.
   public static func serve() {
     signal(SIGINT, SIG_IGN)
+    // Without it an overflow is a crash like any other.
+    _ = OverflowReport.enable()
     gb_die_with_parent()
     _ = gb_pin_here()
     let worker = Worker()

@@ -147,6 +147,22 @@ struct CommandTests {
     }
   }
 
+  @Test(arguments: [("native", "(a coroutine), made at "), ("ucontext", "(a context of ")])
+  func anOverflowIsStoredByName(backend: String, kind: String) throws {
+    let run = try greenbench("run", "dummy-overflow", "--quick", "--backend", backend, "--json")
+    #expect(run.status == 3, "\(run.complaint)")
+    #expect(run.complaint.contains("greenlets: stack overflow in \"dummy-overflow\" \(kind)"))
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    let rows = try #require(document["rows"] as? [[String: Any]])
+    #expect(rows.map { $0["status"] as? String } == ["crashed"])
+
+    let stored = try greenbench("sql", "SELECT failure FROM run WHERE role = 'row'").output
+    #expect(stored.contains("stack overflow in dummy-overflow \(kind)"), "\(stored)")
+    #expect(stored.contains(" on 65536 bytes; worker died: signal 11 (SIGSEGV)"), "\(stored)")
+    #expect(try !greenbench("workload", "list").output.contains("dummy"))
+  }
+
   @Test func aSessionThatIsNotThereIs5() throws {
     #expect(try greenbench("show", "abcd").status == 5)
   }

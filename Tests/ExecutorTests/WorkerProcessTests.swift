@@ -74,6 +74,34 @@ struct WorkerProcessTests {
     }
   }
 
+  @Test("An overflow that a worker tells before it dies is its failure; another crash is a crash")
+  func overflows() async {
+    let line =
+      "greenlets: stack overflow in \"crawl 1\" (greenlet number 7), made at A/B.swift:3, "
+      + "12 frames deep, in worker+0x10; its stack is 0x10-0x20 (16 bytes), the fault is at 0x8; "
+      + "give it a larger one"
+    let details = "(greenlet number 7), made at A/B.swift:3, 12 frames deep, in worker+0x10"
+    let note = OverflowNote(name: "crawl 1", details: details + ", on 16 bytes")
+    for (script, expected) in [
+      (
+        "echo '\(line)' >&2; echo more >&2; kill -9 $$",
+        ExecutorError.overflowed(note, .signalled(9))
+      ),
+      ("echo 'x \(line)' >&2; kill -9 $$", .crashed(.signalled(9))),
+      ("echo 'greenlets: stack overflow in nothing' >&2; exit 3", .crashed(.exited(3))),
+    ] {
+      let worker = await worker("read -r line; " + script)
+      let error = await failure { () async throws(ExecutorError) in
+        try await worker.hello(deadline: Self.patience)
+      }
+      #expect(error == expected)
+    }
+    #expect(
+      ExecutorError.overflowed(note, .signalled(11)).description
+        == "stack overflow in crawl 1 \(details), on 16 bytes; worker died: signal 11 (SIGSEGV); "
+        + "choose a larger stack")
+  }
+
   @Test("A silent worker is killed at its deadline, even one that ignores everything else")
   func hang() async {
     let worker = await worker("trap '' TERM INT HUP; exec sleep 1000")

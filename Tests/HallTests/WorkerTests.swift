@@ -107,9 +107,10 @@ struct WorkerTests {
     let hello = try #require(Self.ask(Worker(), .hello).hello)
     #expect(hello.backends.map(\.name) == Self.backends)
     #expect(hello.backends.map(\.coroutinesMost) == [nil, nil, nil, nil, nil, 4096])
-    #expect(hello.workloads.map(\.name) == Self.workloads)
+    #expect(hello.listedWorkloads.map(\.name) == Self.workloads)
     #expect(hello.workloads[0].standardBackends == ["native", "ucontext", "thread"])
     #expect(hello.workloads[4].standardBackends == ["greenlet", "sliced", "frozen"])
+    #expect(hello.workloads.contains { $0.name == "dummy-overflow" }, "for the tests alone")
     #expect(hello.stackSources.contains("mapped"))
   }
 

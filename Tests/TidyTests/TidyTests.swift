@@ -6,7 +6,7 @@ import Testing
 struct TidyTests {
   /// The floors, ground first: a target may import targets of lower floors only.
   static let floors: [[String]] = [
-    ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits"],
+    ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults"],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
     ["WorkloadKit", "Comparison", "DifferentialKit"],
@@ -15,7 +15,7 @@ struct TidyTests {
     ["Executor"],
     ["BenchmarkRunner"],
     ["GreenbenchCLI"],
-    ["greenbench", "bars", "differential"],
+    ["greenbench", "bars", "differential", "overflows"],
   ]
 
   /// Makes stacks and switches between them; knows nothing of measuring or storing.
@@ -49,6 +49,7 @@ struct TidyTests {
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",
+    "Sources/Greenlets/CreationSite.swift",
     "Sources/Greenlets/EngineCounters.swift",
     "Sources/Greenlets/Gate.swift",
     "Sources/Greenlets/Greenlet.swift",
@@ -83,6 +84,7 @@ struct TidyTests {
     "Sources/Measurement/ProcessMemory.swift",
     "Sources/ResultStore/ResultStore.swift",
     "Sources/Stacks/FrozenStack.swift",
+    "Sources/Stacks/GuardRegistry.swift",
     "Sources/Stacks/MappedStackSource.swift",
     "Sources/Stacks/Stack.swift",
     "Sources/Stacks/StackDepth.swift",
@@ -94,6 +96,9 @@ struct TidyTests {
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/bars/ShapeBars.swift",
+    "Sources/overflows/OtherFault.swift",
+    "Sources/overflows/Overflow.swift",
+    "Sources/overflows/Trial.swift",
   ]
 
   /// A file is read in one sitting.

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "overflow.h"
+
 /// A context that does not run: four words. Offsets are used by the assembly files.
 typedef struct gb_context {
     void *sp;  // offset 0
@@ -156,25 +158,6 @@ int gb_hub_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(vo
 ///
 /// @return 0, or an errno.
 int gb_on_signal(int number, void (*act)(void));
-
-/// A stack whose guard was hit.
-typedef struct gb_overflow {
-    uint64_t greenlet;
-    uint64_t bytes;
-} gb_overflow;
-
-/// Has a fault in a guard say whose stack it was, before the process dies of it as it would have.
-///
-/// @param find  Whether an address lies in the guard of the thread's current greenlet. Called in a
-///              signal handler.
-/// @return 0, or an errno.
-int gb_on_overflow(bool (*find)(const void *address, gb_overflow *out));
-
-/// Gives the calling thread a stack for signal handlers, unless it has one. 0, or an errno.
-int gb_signal_stack(void);
-
-/// Whether the caller runs on the thread's stack for signal handlers. A system call.
-bool gb_is_on_signal_stack(void);
 
 /// Writes the name of the function at an address, or the address; at most `size` bytes.
 void gb_symbol(const void *address, char *out, size_t size);
