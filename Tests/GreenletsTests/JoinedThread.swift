@@ -88,4 +88,13 @@ final class JoinedThread: @unchecked Sendable {
     thread.run(work)
     thread.end()
   }
+
+  /// Runs something that may throw on a thread of its own, and waits for it.
+  static func value(_ work: () throws -> Void) throws {
+    var failure: (any Error)?
+    run {
+      do { try work() } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
 }

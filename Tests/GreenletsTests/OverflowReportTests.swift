@@ -172,7 +172,9 @@ enum Overflowing {
     ) {
       Overflowing.enable()
       // The own guard, but the stack pointer is far above it.
-      let one = Greenlet { Touching.touch(Touching.here() - 65_536 - 32_768) }
+      let one = Greenlet(stacks: .dedicated(size: .kibibytes(64))) {
+        Touching.touch(Touching.here() - 65_536 - 32_768)
+      }
       try one.switch()
     }
     #expect(Overflowing.lines(guarded.standardErrorContent).isEmpty)
