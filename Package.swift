@@ -124,7 +124,7 @@ let package = Package(
       dependencies: ["CFaults", "CSanitizers", "CSwitch", "Greenlets", "Stacks"],
       swiftSettings: strict),
     .testTarget(
-      name: "StacksTests", dependencies: ["Greenlets", "Stacks"] + jemallocStacks,
+      name: "StacksTests", dependencies: ["CSanitizers", "Greenlets", "Stacks"] + jemallocStacks,
       swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
     .testTarget(

