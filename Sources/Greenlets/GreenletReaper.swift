@@ -98,18 +98,24 @@ extension GreenletHub {
   /// Ends all greenlets of a thread that ends, in that thread: a stack is never thrown away.
   static func endAll(_ hub: UnsafeMutablePointer<GreenletHub>) {
     unsafe drainInbox(hub)
-    while let cell = unsafe hub.pointee.nextSuspended() {
+    // One that cannot be continued now may be later: a slice that is in its way ends meanwhile.
+    var stuck = 0
+    while let cell = unsafe hub.pointee.nextSuspended(after: stuck) {
       unsafe endQuietly(cell, on: hub, whileUnheld: false)
+      stuck = unsafe cell.core.pointee.phase == .active ? stuck + 1 : 0
       if unsafe cell.core.pointee.phase == .dead, !cell.isHeld { cell.free() }
     }
+    while let cell = unsafe hub.pointee.nextSuspended(after: 0) { unsafe cell.quarantine(on: hub) }
   }
 
-  /// A greenlet of this thread that has frames and does not run.
-  func nextSuspended() -> GreenletCell? {
+  /// A greenlet of this thread that has frames and does not run, after so many others.
+  func nextSuspended(after count: Int) -> GreenletCell? {
     var one = unsafe started
+    var left = count
     while let core = unsafe one {
       if unsafe core.pointee.phase == .active && core != current && core != main {
-        return unsafe GreenletCell(core: core)
+        if left == 0 { return unsafe GreenletCell(core: core) }
+        left -= 1
       }
       unsafe one = core.pointee.next
     }

@@ -54,13 +54,18 @@ extension GreenletHub {
   private static func takeSlice(
     _ cell: GreenletCell, on hub: UnsafeMutablePointer<GreenletHub>
   ) throws(GreenletError) {
-    // Made first: a greenlet that cannot start stays as it is.
     _ = unsafe try hub.pointee.sliceRegion()
-    if unsafe cell.core.pointee.kept == nil, unsafe !Slice.makeBlock(cell.core) {
+    let choice = unsafe cell.core.pointee.choice
+    guard unsafe Slice.makeBlock(cell.core) else {
       throw .noStack(greenlet: unsafe cell.core.pointee.name, reason: "no memory for its slice")
     }
     unsafe cell.core.pointee.choice = .sliced
-    try unsafe prepare(cell, on: hub)
+    do { try unsafe prepare(cell, on: hub) } catch {
+      // One that cannot start stays as it is: a core that is freed must not have a block.
+      if let block = unsafe cell.core.pointee.kept.take() { unsafe freeSlice(block) }
+      unsafe cell.core.pointee.choice = choice
+      throw error
+    }
   }
 
   /// The pool that a greenlet's stack is out of.

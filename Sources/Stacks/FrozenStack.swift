@@ -84,6 +84,10 @@ import CSanitizers
     unsafe gb_unpack_frames(
       UnsafeMutableRawPointer(head) - words * Self.word, block + MemoryLayout<Header>.size, words)
     unsafe free(block)
+    // The words of a canary went with the pages; the lowest ones are not in use.
+    if unsafe pool.pointee.options.stackGuard == .canary {
+      unsafe StackGuard.restoreCanary(at: head.pointee.limit)
+    }
     unsafe slab.pointee.frozen &= ~(1 << UInt64(slot))
     unsafe pool.pointee.counts.thawed += 1
     return unsafe head

@@ -79,7 +79,7 @@ public enum StackGuard: String, Sendable, CaseIterable {
         throw .guardFailed(errno: failure)
       }
     case .canary:
-      unsafe base.initializeMemory(as: UInt.self, repeating: Self.pattern, count: Self.words)
+      unsafe Self.restoreCanary(at: base)
     }
   }
 
@@ -115,6 +115,11 @@ public enum StackGuard: String, Sendable, CaseIterable {
   /// What the words of a canary hold: no address, no small number, no text.
   static let pattern: UInt = 0x9e37_79b9_7f4a_7c15
   static let words = 8
+
+  /// Writes the words of a canary.
+  @unsafe static func restoreCanary(at base: UnsafeMutableRawPointer) {
+    unsafe base.initializeMemory(as: UInt.self, repeating: pattern, count: words)
+  }
 
   /// Whether the words of a canary are as they were; true for the other guards.
   ///

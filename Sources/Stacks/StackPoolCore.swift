@@ -93,7 +93,8 @@ import CSanitizers
     let slot = unsafe slab.pointee.bare.trailingZeroBitCount
     let bit: UInt64 = 1 << UInt64(slot)
     let limit = unsafe slab.pointee.limit(of: slot, layout)
-    if unsafe slab.pointee.guarded & bit == 0 {
+    // The words of a canary go with the pages of a stack that is trimmed.
+    if unsafe slab.pointee.guarded & bit == 0 || options.stackGuard == .canary {
       if isFailingCall() { throw .guardFailed(errno: ENOMEM) }
       // SAFETY: the lowest bytes of a slot on which there is no stack.
       try unsafe options.stackGuard.install(at: limit)

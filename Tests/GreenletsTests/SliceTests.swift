@@ -130,6 +130,50 @@ struct SliceTests {
     #expect(try other.switch() as Int == 1)
   }
 
+  @Test func aThreadEndsThoughASliceCannotBeMoved() throws {
+    let quarantined = EngineCounters.quarantined
+    var (inside, other): (Greenlet?, Greenlet?)
+    try JoinedThread.value {
+      let pool = StackPool(stackSize: .kibibytes(64))
+      let main = Greenlet.main
+      other = Greenlet("other", stacks: .sliced) { try main.switch() }
+      try other?.switch()
+      inside = Greenlet("inside", stacks: .sliced) { (_: Void) throws -> Int in
+        let coroutine = try Coroutine<Int, Int>(on: pool) { _, _ in try main.switch() as Int }
+        return try coroutine.resume(1).value
+      }
+      try inside?.switch()
+    }
+    // The one in the coroutine unwinds first, then nothing is in the other one's way.
+    #expect(inside?.state == .dead && other?.state == .dead)
+    #expect(EngineCounters.quarantined == quarantined)
+  }
+
+  @Test func oneThatCouldNotStartHasNothing() throws {
+    let pool = StackPool(stackSize: .kibibytes(64))
+    try JoinedThread.value {
+      let main = Greenlet.main
+      let inside = Greenlet("inside", stacks: .sliced) { (_: Void) throws -> Int in
+        let coroutine = try Coroutine<Int, Int>(on: pool) { _, _ in try main.switch() as Int }
+        return try coroutine.resume(1).value
+      }
+      try inside.switch()
+      for _ in 0..<10 {
+        do {
+          let refused = Greenlet(stacks: .sliced) { 1 }
+          #expect(throws: GreenletError.self) { try refused.switch() }
+        }
+        // Its core is used again, by one that is frozen.
+        let next = FreezingTests.make(pool)
+        let two: Int = try next.switch(1)
+        try next.freeze()
+        let six: Int = try next.switch(5)
+        #expect(two == 2 && six == 6)
+      }
+      _ = try inside.switch(5) as Int
+    }
+  }
+
   @Test func aKillUnwindsASliceThatWasCopiedAway() throws {
     let main = Greenlet.main
     var cleaned = 0

@@ -64,6 +64,18 @@ struct StackGuardTests {
     }
   }
 
+  @Test func aCanarySurvivesTrimmingAndFreezing() throws {
+    let pool = Self.pool(.canary, size: 16)
+    let held = Lent(try pool.lend())
+    for _ in 0..<3 {
+      pool.takeBack(try pool.lend())
+      try pool.trim()
+      try Self.freezeOne(try pool.lend(), pool)
+    }
+    #expect(pool.lentCount == 1)
+    withExtendedLifetime(held) {}
+  }
+
   @Test func hugePagesAreForSmallStacksWithCanaries() throws {
     var options = StackPoolOptions()
     (options.stackGuard, options.hugePages) = (.canary, true)

@@ -35,7 +35,7 @@ void gb_never(void) __attribute__((cold, noreturn));
 /// caller that goes on with them need not wait for a load from its own stack.
 static inline __attribute__((always_inline)) gb_arrival
 gb_switch(gb_context *from, gb_context *to, uintptr_t word) {
-    __asm__ goto(
+    __asm__ volatile goto(
         "leaq    1f(%%rip), %%rax\n\t"
         "movq    %%rsp, (%%rdi)\n\t"
         "movq    %%rax, 8(%%rdi)\n\t"
