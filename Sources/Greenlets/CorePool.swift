@@ -70,7 +70,9 @@ enum CorePool {
     unsafe cell.core.pointee.id = 0
     unsafe cell.core.pointee.isMain = false
     unsafe cell.core.pointee.usualHub = nil
+    assert(unsafe cell.core.pointee.kept == nil, "a core was freed with frames put away")
     unsafe cell.core.pointee.asksForMore = false
+    unsafe cell.core.pointee.isMarkedIdle = false
     unsafe cell.core.pointee.choice = .threads
     let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self)
     guard let hub = unsafe hub, unsafe hub.pointee.spareCount < spareMax else {

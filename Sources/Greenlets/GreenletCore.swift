@@ -68,8 +68,8 @@ public import Stacks
 
   /// Runs the body.
   ///
-  /// Uninitialised from the moment it runs: the bits stay, for `startBits`.
-  @usableFromInline var start: Start?
+  /// A `Start` as its two words: from the moment it runs they own nothing, and stay for `startBits`.
+  @usableFromInline var start: (UInt, UInt) = (0, 0)
   @usableFromInline var body: (UInt, UInt, UInt, UInt) = (0, 0, 0, 0)
 
   /// Where the greenlet was made, for a report of its overflow.

@@ -279,10 +279,8 @@ extension GreenletHub {
 
   /// Who is asked after one that cannot take a result.
   static func next(after cell: GreenletCell) -> GreenletCell {
-    guard unsafe cell.core.pointee.phase == .unstarted, let parent = cell.parent else {
-      return cell
-    }
-    return parent
+    // A main greenlet has none, and takes everything.
+    cell.parent ?? cell
   }
 
   /// The nearest of `cell` and its ancestors that can take something on this thread.

@@ -60,6 +60,8 @@ extension GreenletHub {
       throw .noStack(greenlet: unsafe cell.core.pointee.name, reason: "no memory for its slice")
     }
     unsafe cell.core.pointee.choice = .sliced
+    // Until it runs it has no frames; what its core was saved as before are another one's.
+    unsafe cell.core.pointee.context = gb_context()
     do { try unsafe prepare(cell, on: hub) } catch {
       // One that cannot start stays as it is: a core that is freed must not have a block.
       if let block = unsafe cell.core.pointee.kept.take() { unsafe freeSlice(block) }

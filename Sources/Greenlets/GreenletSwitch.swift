@@ -188,8 +188,9 @@ extension GreenletHub {
 
   /// Clears away who died, and tells the observers that somebody arrived.
   @inlinable mutating func arrive(failing: (any Error)? = nil) throws {
-    if pending.contains(.departed) { clearDeparted() }
+    // First: clearing away who died may run the user's code, and that may switch.
     if pending.contains(.moved) { clearMoved() }
+    if pending.contains(.departed) { clearDeparted() }
     if !pending.isEmpty { try arriveTheLongWay(failing) }
   }
 

@@ -13,6 +13,8 @@ extension GreenletHub {
     unsafe cell.core.pointee.phase = .active
     unsafe cell.core.pointee.isMain = true
     unsafe cell.core.pointee.name = "main"
+    // What it ran in an earlier life: main has no body, and none that follows is like it.
+    unsafe cell.core.pointee.start = (0, 0)
     unsafe cell.core.pointee.hub = hub
     unsafe cell.core.pointee.usualHub = hub
     unsafe hub.initialize(

@@ -35,8 +35,9 @@ extension GreenletHub {
   ) throws -> UInt {
     unsafe checkpoint(hub)
     try unsafe cell.checkThread(hub)
-    // One that cannot start refuses the error, and stays as it is.
-    if unsafe cell.core.pointee.phase == .unstarted { _ = try unsafe target(cell, on: hub) }
+    // One that cannot start or go on refuses the error, and stays as it is.
+    let phase = unsafe cell.core.pointee.phase
+    if phase == .unstarted || phase == .active { _ = try unsafe target(cell, on: hub) }
     let hasDied = unsafe cell.core.pointee.phase == .dead
     let (target, word) = unsafe deliver(error, to: cell, hasDied: hasDied, on: hub)
     let kind: GreenletEvent.Kind =

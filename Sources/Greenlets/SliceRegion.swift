@@ -130,7 +130,9 @@ public struct SliceCounters: Hashable, Sendable {
       // A suspended one may be copied already now. How much the current one needs is not known
       // before it has left.
       let isMade =
-        slice == current ? makeSpare(for: slice, upTo: upTo, sp - Self.slack) : save(slice, upTo)
+        slice == current
+        ? makeSpare(for: slice, upTo: upTo, sp - Self.slack)
+        : save(slice, upTo, spendingSpare: false)
       guard isMade else {
         throw .noStack(greenlet: target.name, reason: "no memory for the frames of \(slice.name)")
       }
@@ -169,7 +171,9 @@ public struct SliceCounters: Hashable, Sendable {
     guard let stop = stop(of: target) else { preconditionFailure("a slice without a place") }
     let isNew = target.header.previous == SliceHeader.notRun
     for (slice, upTo) in inTheWay(of: target, endingAt: stop) {
-      guard save(slice, upTo) else { preconditionFailure("a slice without room for its copy") }
+      guard save(slice, upTo, spendingSpare: true) else {
+        preconditionFailure("a slice without room for its copy")
+      }
     }
     let restored = target.restore()
     counters.restoredBytes += restored
@@ -188,7 +192,7 @@ public struct SliceCounters: Hashable, Sendable {
   }
 
   /// - Returns: Whether there was memory.
-  private mutating func save(_ slice: Slice, _ upTo: UInt) -> Bool {
+  private mutating func save(_ slice: Slice, _ upTo: UInt, spendingSpare: Bool) -> Bool {
     let words = slice.wordsLeft(upTo: upTo)
     let packed = gb_packed_most(words)
     guard makeScratch(packed == words ? 1 : packed), let scratch = unsafe scratch else {
@@ -199,7 +203,9 @@ public struct SliceCounters: Hashable, Sendable {
         counters.allocations += 1
         return true
       }
-      guard let block = unsafe spare, spareWords >= Int(slice.header.capacity) + missing else {
+      guard spendingSpare, let block = unsafe spare,
+        spareWords >= Int(slice.header.capacity) + missing
+      else {
         return false
       }
       unsafe slice.move(to: block, capacity: spareWords)

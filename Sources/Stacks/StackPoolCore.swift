@@ -171,15 +171,20 @@ import CSanitizers
     let block = UnsafeMutablePointer<StackBlock>.allocate(capacity: 1)
     unsafe block.initialize(to: StackBlock(base: base, bytes: size.bytes, count: count))
     unsafe blocks.append(block)
-    if layout.guardBytes > 0 {
-      // SAFETY: a slot's guard is in place as long as there is a stack in it.
-      unsafe GuardRegistry.add(
-        base, stride: ByteCount(layout.stride), guardSize: ByteCount(layout.guardBytes),
-        stackSize: stackSize, count: count * layout.count)
-    }
+    unsafe register(block)
     unsafe fresh = block
     counts.slabs += count
     counts.mapped = ByteCount(counts.mapped.bytes + size.bytes)
+  }
+
+  /// Makes the guards of a block known to the report of overflows.
+  func register(_ block: UnsafeMutablePointer<StackBlock>) {
+    guard layout.guardBytes > 0 else { return }
+    // SAFETY: a slot's guard is in place as long as there is a stack in it.
+    unsafe GuardRegistry.add(
+      block.pointee.base, stride: ByteCount(layout.stride),
+      guardSize: ByteCount(layout.guardBytes), stackSize: stackSize,
+      count: block.pointee.count * layout.count)
   }
 
   /// Puts a slab with bare slots on the list, unless it is there.

@@ -102,8 +102,7 @@ struct StackLayout {
   /// Slabs that were begun; those behind them were never carved.
   var begun = 0
 
-  /// Whether a trim has looked at it, and given it back.
-  var isLookedAt = false
+  /// Whether the source has it back.
   var isGone = false
 
   /// Slabs that a pool with so many asks for next.

@@ -18,17 +18,26 @@ extension StackPoolCore {
       let (slab, block) = unsafe (picked[index], picked[index].pointee.block)
       bytes += unsafe slab.pointee.picked.nonzeroBitCount * core.pointee.stackSize.bytes
       do {
-        if unsafe !block.pointee.isLookedAt, unsafe block.pointee.isBare(core.pointee.layout) {
-          unsafe block.pointee.isLookedAt = true
-          try unsafe core.pointee.release(block)
+        if unsafe !block.pointee.isBare(core.pointee.layout) {
+          try unsafe core.pointee.returnPicked(of: slab)
         }
-        if unsafe !block.pointee.isGone { try unsafe core.pointee.returnPicked(of: slab) }
       } catch {
         // The others may still be returned; the first refusal is told.
         failure = failure ?? error
       }
-      unsafe slab.pointee.picked = 0
     }
+    // All that are bare, also those that were refused before.
+    for index in unsafe 0..<core.pointee.blocks.count {
+      let block = unsafe core.pointee.blocks[index]
+      guard unsafe block.pointee.isBare(core.pointee.layout) else { continue }
+      do { try unsafe core.pointee.release(block) } catch {
+        failure = failure ?? error
+        do { try unsafe core.pointee.returnAll(of: block) } catch {
+          // Told already; the pages are tried again with the block.
+        }
+      }
+    }
+    for index in unsafe 0..<picked.count { unsafe picked[index].pointee.picked = 0 }
     unsafe core.pointee.listBare()
     if let failure { throw failure }
     return ByteCount(bytes)
@@ -74,15 +83,25 @@ extension StackPoolCore {
       }
     }
     if isFailingCall() { throw .releaseFailed(source: type(of: source).name, errno: ENOMEM) }
-    // Before the memory is somebody else's. If it stays ours, its stacks are not reported any more.
+    // Before the memory is somebody else's.
     if layout.guardBytes > 0 { unsafe GuardRegistry.remove(base) }
-    // SAFETY: the block has no stack and no guard.
-    try unsafe source.free(base, ByteCount(bytes), alignment: ByteCount(layout.alignment))
+    do {
+      // SAFETY: the block has no stack and no guard.
+      try unsafe source.free(base, ByteCount(bytes), alignment: ByteCount(layout.alignment))
+    } catch {
+      unsafe register(block)
+      throw error
+    }
     counts.slabs -= unsafe block.pointee.count
     counts.mapped = ByteCount(counts.mapped.bytes - bytes)
     if unsafe fresh == block { unsafe fresh = nil }
     // `listBare` frees what is left of it.
     unsafe block.pointee.isGone = true
+  }
+
+  /// Returns the pages of a block without a stack that stays.
+  private mutating func returnAll(of block: UnsafeMutablePointer<StackBlock>) throws(StackError) {
+    try unsafe returnPages(block.pointee.base, block.pointee.bytes)
   }
 
   /// Returns the pages of slots that a trim has picked, neighbours together.
@@ -118,7 +137,6 @@ extension StackPoolCore {
     var kept: [UnsafeMutablePointer<StackBlock>] = unsafe []
     for index in unsafe 0..<blocks.count {
       let block = unsafe blocks[index]
-      unsafe block.pointee.isLookedAt = false
       if unsafe block.pointee.isGone {
         unsafe block.pointee.forget()
         unsafe block.deinitialize(count: 1)

@@ -130,6 +130,64 @@ struct SliceTests {
     #expect(try other.switch() as Int == 1)
   }
 
+  /// A sliced greenlet that waits in a coroutine, above which others cannot be continued.
+  static func stuck(_ pool: StackPool) throws -> Greenlet {
+    let main = Greenlet.main
+    let inside = Greenlet("inside", stacks: .sliced) { (_: Void) throws -> Int in
+      let coroutine = try Coroutine<Int, Int>(on: pool) { _, _ in try main.switch() as Int }
+      return try coroutine.resume(1).value
+    }
+    try inside.switch()
+    return inside
+  }
+
+  @Test func whoCannotGoOnRefusesAnErrorAndAResult() throws {
+    try JoinedThread.value {
+      let pool = StackPool(stackSize: .kibibytes(64))
+      let main = Greenlet.main
+      let parent = Greenlet("parent", stacks: .sliced) { (_: Void) throws -> Int in
+        try main.switch() as Int
+      }
+      try parent.switch()
+      let inside = try Self.stuck(pool)
+      let refusal = GreenletError.notOnItsStack(greenlet: "inside")
+      #expect(throws: refusal) { try parent.throw(GreenletTests.Boom()) }
+      #expect(parent.state == .suspended)
+      // A child's result cannot go to the parent: why not is the next ancestor's.
+      let child = Greenlet("child", parent: parent, stacks: .pool(pool)) { 1 }
+      #expect(throws: refusal) { try child.switch() }
+      #expect(child.state == .dead && parent.state == .suspended)
+      _ = try inside.switch(5) as Int
+      let last: Int = try parent.switch(7)
+      #expect(last == 7)
+    }
+  }
+
+  @Test func mainIsNobodysNextBody() throws {
+    // Cores of a thread that ended become the main greenlets of others.
+    @inline(never) func run(_ ways: StackStrategy, _ count: Int) throws {
+      for number in 0..<count {
+        let one = Greenlet(stacks: ways) { (first: Int) -> Int in first &* 3 }
+        let reply: Int = try one.switch(number)
+        #expect(reply == number * 3)
+      }
+    }
+    try JoinedThread.value { try run(.dedicated(size: .kibibytes(64)), 640) }
+    for _ in 0..<20 { try JoinedThread.value { try run(.sliced, 3) } }
+  }
+
+  @Test func whatRanABodyIsNotTouchedWhenItIsGone() throws {
+    for strategy in [StackStrategy.sliced, .dedicated(size: .kibibytes(64))] {
+      for number in 0..<200 {
+        let one = Greenlet("one \(number)", stacks: strategy) { () throws -> Int in number }
+        let other = Greenlet(stacks: strategy) { (text: String) throws -> [Int] in [text.count] }
+        let reply: Int = try one.switch()
+        let list: [Int] = try other.switch("four")
+        #expect(reply == number && list == [4] && one.name == "one \(number)")
+      }
+    }
+  }
+
   @Test func aThreadEndsThoughASliceCannotBeMoved() throws {
     let quarantined = EngineCounters.quarantined
     var (inside, other): (Greenlet?, Greenlet?)

@@ -2,6 +2,7 @@
 
 import Foundation
 import Stacks
+import Synchronization
 import Testing
 
 struct StackSlabTests {
@@ -128,6 +129,53 @@ struct StackSlabTests {
     StackPool.takeBack(one)
     unsafe two.lowest.storeBytes(of: 1, as: UInt8.self)
     StackPool.takeBack(two)
+  }
+}
+
+extension StackSlabTests {
+  /// Counts what it has allocated.
+  final class Counting: StackSource {
+    static let name = "counting"
+    let blocks = Atomic<Int>(0)
+
+    func allocate(
+      _ size: ByteCount, alignment: ByteCount
+    ) throws(StackError) -> UnsafeMutableRawPointer {
+      let base = unsafe try MappedStackSource().allocate(size, alignment: alignment)
+      blocks.add(1, ordering: .relaxed)
+      return unsafe base
+    }
+
+    func free(
+      _ base: UnsafeMutableRawPointer, _ size: ByteCount, alignment: ByteCount
+    ) throws(StackError) {
+      unsafe try MappedStackSource().free(base, size, alignment: alignment)
+      blocks.subtract(1, ordering: .relaxed)
+    }
+  }
+
+  @Test func everyBlockGoesBackToItsSource() throws {
+    let source = Counting()
+    for call in 0...8 {
+      let pool = StackPool(source: source, stackSize: .kibibytes(64))
+      pool.failingCall = call
+      for _ in 0..<3 {
+        // Each of these calls is the failing one once; what is refused is had later.
+        do { pool.takeBack(try pool.lend()) } catch { #expect(call > 0) }
+        do { try pool.trim() } catch { #expect(call > 0) }
+      }
+      pool.failingCall = 0
+      try pool.trim()
+      #expect(pool.counters.slabs == 0)
+    }
+    #expect(source.blocks.load(ordering: .relaxed) == 0)
+    // A pool that goes without a trim.
+    do {
+      let pool = StackPool(source: source, stackSize: .kibibytes(64))
+      pool.failingCall = 2
+      #expect(throws: StackError.self) { pool.takeBack(try pool.lend()) }
+    }
+    #expect(source.blocks.load(ordering: .relaxed) == 0)
   }
 }
 
