@@ -137,6 +137,7 @@ enum CorePool {
   nonisolated(unsafe) private static var current = 0
 
   /// Mapped memory of which no region was made.
+  // SAFETY: as above.
   nonisolated(unsafe) private static var span: UInt = 0
   nonisolated(unsafe) private static var spanLeft = 0
 

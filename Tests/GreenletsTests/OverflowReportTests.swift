@@ -25,7 +25,7 @@ enum Overflowing {
   }
 
   /// The sites of the two that follow.
-  static let sites = (greenlet: "\(#fileID):\(#line + 3)", coroutine: "\(#fileID):\(#line + 9)")
+  static let sites = (greenlet: "\(#fileID):\(#line + 3)", coroutine: "\(#fileID):\(#line + 10)")
 
   static func overflowGreenlet(_ name: String? = nil) {
     let digger = Greenlet(name, stacks: .pool(StackPool(stackSize: .kibibytes(32)))) { dig(1) }
@@ -34,6 +34,7 @@ enum Overflowing {
   }
 
   static func overflowCoroutine() {
+    // As above: what it would throw is never thrown.
     let digger = try? Coroutine<Int, Int>(on: StackPool(stackSize: .kibibytes(32))) { dig($1) }
     // As above.
     _ = try? digger?.resume(1)
