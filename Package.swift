@@ -18,6 +18,19 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let hummingbird: [Target.Dependency] = [
+  .product(name: "Hummingbird", package: "hummingbird"),
+  .product(name: "HummingbirdCore", package: "hummingbird"),
+]
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+]
+let lifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 
 let jemallocTargets: [Target] =
   withJemalloc
@@ -44,6 +57,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
+    // Its standard traits pull in a configuration library and all of Foundation.
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
   ],
   targets: jemallocTargets + [
     // Floor 0: C and assembly.
@@ -72,6 +93,9 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Workloads", dependencies: ["Stacks", "WorkloadKit"], swiftSettings: strict),
 
+    // Floor 4, too: what the daemon and its clients say to each other.
+    .target(name: "DaemonAPI", dependencies: ["Reports"], swiftSettings: strict),
+
     // Floor 5: the worker's side of the protocol; SQLite.
     .target(
       name: "WorkerService",
@@ -80,10 +104,13 @@ let package = Package(
         "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
-    .target(name: "ResultStore", dependencies: ["Reports", grdb], swiftSettings: strict),
+    .target(
+      name: "ResultStore", dependencies: ["DaemonAPI", "Reports", grdb], swiftSettings: strict),
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports", subprocess], swiftSettings: strict),
+    .target(
+      name: "DaemonClient", dependencies: ["DaemonAPI", "Reports"] + nio, swiftSettings: strict),
     .target(
       name: "BenchmarkRunner",
       dependencies: [
@@ -91,10 +118,24 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "DaemonJobs",
+      dependencies: [
+        "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", logging, metrics,
+      ],
+      swiftSettings: strict),
+    .target(name: "CSockets"),
+    .target(
+      name: "DaemonServer",
+      dependencies: [
+        "CSockets", "DaemonAPI", "Reports", lifecycle, logging, metrics,
+        .product(name: "NIOExtras", package: "swift-nio-extras"),
+      ] + hummingbird + nio,
+      swiftSettings: strict),
+    .target(
       name: "GreenbenchCLI",
       dependencies: [
-        "BenchmarkRunner", "Comparison", "Executor", "Reports", "ResultStore", "WorkerService",
-        argumentParser,
+        "BenchmarkRunner", "Comparison", "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
+        "Executor", "Reports", "ResultStore", "WorkerService", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
@@ -140,6 +181,19 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),
+    .testTarget(
+      name: "DaemonJobsTests",
+      dependencies: [
+        "BenchmarkRunner", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DaemonServerTests",
+      dependencies: ["CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DaemonClientTests", dependencies: ["DaemonAPI", "DaemonClient", "Reports"] + nio,
+      swiftSettings: strict),
     .testTarget(name: "CommandTests", dependencies: ["greenbench"], swiftSettings: strict),
     .testTarget(
       name: "HallTests",

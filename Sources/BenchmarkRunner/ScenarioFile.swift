@@ -1,6 +1,7 @@
 // Scenario files: YAML, read strictly, every complaint with its line and column.
 
 import Foundation
+public import Reports
 import Yams
 
 /// Reads scenario files.

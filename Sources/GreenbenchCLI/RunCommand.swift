@@ -84,7 +84,7 @@ struct RunCommand: AsyncParsableCommand {
 
   private func scenario() throws(RunnerError) -> Scenario {
     var scenario: Scenario
-    let random = UInt64.random(in: 1...UInt64(UInt32.max))
+    let random = Scenario.randomSeed()
     if workload.hasSuffix(".yaml") || workload.hasSuffix(".yml") || workload.contains("/") {
       scenario = try ScenarioFile.read(workload, seed: random)
     } else {

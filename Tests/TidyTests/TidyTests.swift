@@ -6,14 +6,18 @@ import Testing
 struct TidyTests {
   /// The floors, ground first: a target may import targets of lower floors only.
   static let floors: [[String]] = [
-    ["CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults"],
+    [
+      "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
+      "CSockets",
+    ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
     ["WorkloadKit", "Comparison", "DifferentialKit"],
-    ["Backends", "Workloads"],
+    ["Backends", "Workloads", "DaemonAPI"],
     ["WorkerService", "ResultStore"],
-    ["Executor"],
+    ["Executor", "DaemonClient"],
     ["BenchmarkRunner"],
+    ["DaemonJobs", "DaemonServer"],
     ["GreenbenchCLI"],
     ["greenbench", "bars", "differential", "overflows"],
   ]
@@ -24,6 +28,7 @@ struct TidyTests {
   /// Counts, decides, stores; knows nothing of stacks.
   static let recordWing: Set<String> = [
     "Reports", "Measurement", "Comparison", "ResultStore", "Executor", "BenchmarkRunner",
+    "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
   ]
 
   /// Who may import what only few may.
@@ -32,6 +37,12 @@ struct TidyTests {
     "ArgumentParser": ["GreenbenchCLI", "greenbench"],
     "Yams": ["BenchmarkRunner"],
     "Subprocess": ["Executor"],
+    "Hummingbird": ["DaemonServer"],
+    "HummingbirdCore": ["DaemonServer"],
+    "NIOCore": ["DaemonServer", "DaemonClient"],
+    "NIOPosix": ["DaemonServer", "DaemonClient"],
+    "NIOHTTP1": ["DaemonServer", "DaemonClient"],
+    "CSockets": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
   ]

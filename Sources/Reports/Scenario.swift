@@ -1,7 +1,7 @@
 // What is to be measured.
 
 /// A workload, the backends to compare on it, and how long to look.
-public struct Scenario: Hashable, Sendable {
+public struct Scenario: Codable, Hashable, Sendable {
   public var workload: String
 
   /// In the order of the table; empty means all that the worker has.
@@ -42,6 +42,32 @@ public struct Scenario: Hashable, Sendable {
     self.seed = seed
   }
 
+  enum CodingKeys: String, CodingKey {
+    case workload, backends, parameters, stacks, blocks, seed
+    case batchesPerVisit = "batches_per_visit"
+    case batchNanoseconds = "batch_ns"
+  }
+
+  /// Reads a scenario: what is not there has its standard value, and a seed is drawn.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      workload: try values.decode(String.self, forKey: .workload),
+      seed: try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? Self.randomSeed())
+    func take<Value: Decodable>(_ key: CodingKeys, _ place: inout Value) throws {
+      place = try values.decodeIfPresent(Value.self, forKey: key) ?? place
+    }
+    try take(.backends, &backends)
+    try take(.parameters, &parameters)
+    try take(.stacks, &stacks)
+    try take(.blocks, &blocks)
+    try take(.batchesPerVisit, &batchesPerVisit)
+    try take(.batchNanoseconds, &batchNanoseconds)
+  }
+
+  /// A seed for a run that names none: short enough to be typed again.
+  public static func randomSeed() -> UInt64 { UInt64.random(in: 1...UInt64(UInt32.max)) }
+
   /// Makes the scenario short: enough to see an order of magnitude.
   public mutating func shorten() {
     blocks = Self.quickBlocks
@@ -52,6 +78,11 @@ public struct Scenario: Hashable, Sendable {
   public struct Group: Hashable, Sendable {
     public var parameters: [String: Int]
     public var stack: String
+
+    public init(parameters: [String: Int], stack: String) {
+      self.parameters = parameters
+      self.stack = stack
+    }
   }
 
   /// All combinations, the last parameter (by name) and then the stack changing fastest.

@@ -1,0 +1,2 @@
+// What only C reaches about sockets.
+#include "CSockets.h"

@@ -1,0 +1,4 @@
+// What DaemonClient promises.
+
+import DaemonAPI
+import Testing

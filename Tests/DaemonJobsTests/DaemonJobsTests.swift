@@ -1,0 +1,4 @@
+// What DaemonJobs promises.
+
+import DaemonAPI
+import Testing

@@ -1,0 +1,4 @@
+// What DaemonServer promises.
+
+import DaemonAPI
+import Testing
