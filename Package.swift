@@ -29,6 +29,7 @@ let nio: [Target.Dependency] = [
 ]
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 
@@ -110,7 +111,8 @@ let package = Package(
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports", subprocess], swiftSettings: strict),
     .target(
-      name: "DaemonClient", dependencies: ["DaemonAPI", "Reports"] + nio, swiftSettings: strict),
+      name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
+      swiftSettings: strict),
     .target(
       name: "BenchmarkRunner",
       dependencies: [
@@ -127,7 +129,7 @@ let package = Package(
     .target(
       name: "DaemonServer",
       dependencies: [
-        "CSockets", "DaemonAPI", "Reports", lifecycle, logging, metrics,
+        "CSockets", "DaemonAPI", "Reports", lifecycle, logging, metrics, signals,
         .product(name: "NIOExtras", package: "swift-nio-extras"),
       ] + hummingbird + nio,
       swiftSettings: strict),

@@ -42,7 +42,7 @@ struct TidyTests {
     "NIOCore": ["DaemonServer", "DaemonClient"],
     "NIOPosix": ["DaemonServer", "DaemonClient"],
     "NIOHTTP1": ["DaemonServer", "DaemonClient"],
-    "CSockets": ["DaemonServer"],
+    "CSockets": ["DaemonServer", "DaemonClient"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
   ]
