@@ -173,7 +173,7 @@ let package = Package(
     .testTarget(
       name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),
     .testTarget(
-      name: "ResultStoreTests", dependencies: ["Reports", "ResultStore", grdb],
+      name: "ResultStoreTests", dependencies: ["DaemonAPI", "Reports", "ResultStore", grdb],
       swiftSettings: strict),
     .testTarget(
       name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
@@ -186,7 +186,7 @@ let package = Package(
     .testTarget(
       name: "DaemonJobsTests",
       dependencies: [
-        "BenchmarkRunner", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "BenchmarkRunner", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore", logging,
       ],
       swiftSettings: strict),
     .testTarget(

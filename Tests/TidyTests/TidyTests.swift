@@ -55,6 +55,7 @@ struct TidyTests {
     "Sources/Backends/ThreadBackend.swift",
     "Sources/Backends/UContextBackend.swift",
     "Sources/BenchmarkRunner/Stamp.swift",
+    "Sources/DaemonJobs/OwnedFile.swift",
     "Sources/GreenbenchCLI/Table.swift",
     "Sources/Greenlets/CorePool.swift",
     "Sources/Greenlets/Coroutine.swift",
