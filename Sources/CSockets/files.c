@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +15,8 @@ static void fill(const struct stat *status, gb_file *found) {
         .mode = status->st_mode & 07777,
         .uid = status->st_uid,
         .links = status->st_nlink,
+        .device = status->st_dev,
+        .inode = status->st_ino,
         .size = status->st_size,
     };
 }
@@ -67,3 +71,16 @@ int gb_is_folder(const gb_file *file) { return S_ISDIR(file->kind); }
 int gb_is_regular(const gb_file *file) { return S_ISREG(file->kind); }
 int gb_is_socket(const gb_file *file) { return S_ISSOCK(file->kind); }
 int gb_is_link(const gb_file *file) { return S_ISLNK(file->kind); }
+
+int gb_lock(int descriptor) {
+    int result;
+    do {
+        result = flock(descriptor, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+void gb_settle(void) {
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+}

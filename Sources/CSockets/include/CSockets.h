@@ -47,6 +47,7 @@ typedef struct gb_file {
     uint32_t kind, mode;
     uint32_t uid;
     uint64_t links;
+    uint64_t device, inode;
     int64_t size;
 } gb_file;
 
@@ -83,6 +84,15 @@ int gb_is_folder(const gb_file *file);
 int gb_is_regular(const gb_file *file);
 int gb_is_socket(const gb_file *file);
 int gb_is_link(const gb_file *file);
+
+/// Whoever has the lock of an open file keeps it until its last descriptor is closed, or it dies.
+///
+/// Returns 0; EWOULDBLOCK when somebody else has it; or another error number.
+int gb_lock(int descriptor);
+
+/// What this process makes from now on is its user's alone; writing to a closed socket is an error
+/// and no signal.
+void gb_settle(void);
 
 /// Sends a datagram to the service manager's socket; 0, or an error number; 0 without a manager.
 int gb_notify(const char *address, const char *message);
