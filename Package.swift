@@ -137,9 +137,10 @@ let package = Package(
       name: "GreenbenchCLI",
       dependencies: [
         "BenchmarkRunner", "Comparison", "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
-        "Executor", "Reports", "ResultStore", "WorkerService", argumentParser,
-      ],
-      swiftSettings: strict),
+        "Executor", "Measurement", "Reports", "ResultStore", "Stacks", "WorkerService",
+        argumentParser, logging, metrics,
+      ] + jemallocStacks,
+      swiftSettings: strict + jemallocFlag),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
 
     // The proof of the bars, for scripts/bench; not a product.

@@ -88,5 +88,8 @@ struct WorkerCommand: ParsableCommand {
     commandName: "worker", abstract: "Runs workloads for a runner, over standard input and output.",
     shouldDisplay: false)
 
-  func run() { WorkerService.serve() }
+  @Option(help: "The CPU to stay on. The one that it starts on if not given.")
+  var cpu: Int32?
+
+  func run() { WorkerService.serve(cpu: cpu) }
 }

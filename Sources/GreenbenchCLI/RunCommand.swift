@@ -68,8 +68,8 @@ struct RunCommand: AsyncParsableCommand {
     do {
       record = try await worker.runner.run(
         scenario, commandLine: CommandLine.arguments.joined(separator: " "),
-        source: Stamp.source(of: worker.path), progress: { line.show($0) },
-        shouldStop: { stop.isUp })
+        source: Stamp.source(of: worker.path),
+        hooks: RunHooks(progress: { line.show($0) }, shouldStop: { stop.isUp }))
     } catch {
       line.clear()
       throw error

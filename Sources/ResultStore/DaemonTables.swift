@@ -44,6 +44,11 @@ enum DaemonTables {
     ) STRICT;
     CREATE INDEX daemon_sample_by_time ON daemon_sample (at_ns);
 
+    CREATE TABLE daemon_switch (
+      name TEXT PRIMARY KEY,
+      value INTEGER NOT NULL CHECK (value IN (0, 1))
+    ) STRICT, WITHOUT ROWID;
+
     ALTER TABLE event RENAME TO event_before;
     CREATE TABLE event (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -58,6 +58,7 @@ struct TidyTests {
     "Sources/DaemonJobs/OwnedFile.swift",
     "Sources/GreenbenchCLI/Table.swift",
     "Sources/Greenlets/CorePool.swift",
+    "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",
