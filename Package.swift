@@ -18,10 +18,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
-let hummingbird: [Target.Dependency] = [
-  .product(name: "Hummingbird", package: "hummingbird"),
-  .product(name: "HummingbirdCore", package: "hummingbird"),
-]
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let nio: [Target.Dependency] = [
   .product(name: "NIOCore", package: "swift-nio"),
   .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -129,9 +126,12 @@ let package = Package(
     .target(
       name: "DaemonServer",
       dependencies: [
-        "CSockets", "DaemonAPI", "Reports", lifecycle, logging, metrics, signals,
+        "CSockets", "DaemonAPI", "Reports", hummingbird, lifecycle, logging, metrics, signals,
         .product(name: "NIOExtras", package: "swift-nio-extras"),
-      ] + hummingbird + nio,
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+      ] + nio,
+      resources: [.embedInCode("openapi.json")],
       swiftSettings: strict),
     .target(
       name: "GreenbenchCLI",

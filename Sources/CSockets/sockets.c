@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+const int32_t GB_PEER_OPTION = SO_PEERCRED;
+
 int gb_peer_of(int socket, gb_peer *peer) {
     struct ucred found;
     socklen_t size = sizeof found;

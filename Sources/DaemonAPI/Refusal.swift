@@ -41,6 +41,9 @@ public struct Refusal: Error, Codable, Hashable, Sendable {
     /// The one who asks may not.
     case forbidden
 
+    /// The body is of a type that is not understood.
+    case mediaType = "media-type"
+
     /// A request that is too long, too many at once, or too slow.
     case limit
 
@@ -58,6 +61,7 @@ public struct Refusal: Error, Codable, Hashable, Sendable {
       case .draining, .store: 503
       case .forbidden: 403
       case .limit: 413
+      case .mediaType: 415
       case .internalFault: 500
       }
     }

@@ -12,6 +12,9 @@ public struct ServerConfiguration: Hashable, Sendable {
   /// What `/v1` says of the program.
   public var version: String
 
+  /// The process's: tells of a service manager, and of sockets that it made.
+  public var environment: [String: String]
+
   /// Connections at once; more wait in the kernel's queue until one ends.
   public var connectionsMax = 512
 
@@ -30,10 +33,13 @@ public struct ServerConfiguration: Hashable, Sendable {
   /// From a signal to the end.
   public var drainSeconds: Double = 5
 
-  public init(paths: RuntimePaths, tcpPort: UInt16? = nil, version: String) {
+  public init(
+    paths: RuntimePaths, tcpPort: UInt16? = nil, version: String, environment: [String: String]
+  ) {
     self.paths = paths
     self.tcpPort = tcpPort
     self.version = version
+    self.environment = environment
   }
 }
 
@@ -44,14 +50,19 @@ public struct Hooks: Sendable {
   /// Takes the seconds that it may last; the server goes on without it after them.
   public var drain: @Sendable (_ seconds: Double) async -> Void
 
+  /// Told once, when connections are accepted: the socket's path and `http://` addresses.
+  public var listening: @Sendable (_ addresses: [String]) -> Void
+
   /// Reads the configuration anew; called at each SIGHUP, one at a time.
   public var reload: @Sendable () async -> Void
 
   public init(
     drain: @escaping @Sendable (_ seconds: Double) async -> Void = { _ in },
+    listening: @escaping @Sendable (_ addresses: [String]) -> Void = { _ in },
     reload: @escaping @Sendable () async -> Void = {}
   ) {
     self.drain = drain
+    self.listening = listening
     self.reload = reload
   }
 }

@@ -191,6 +191,14 @@ enum SystemCalls {
     return found
   }
 
+  /// The clock that the service manager compares with.
+  static var monotonicMicroseconds: Int64 {
+    var now = timespec()
+    // It fails for clocks only that there are not.
+    _ = unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+  }
+
   static func settle() { gb_settle() }
 
   static func keepFromChildren(_ number: Int32) { gb_close_on_exec(number) }

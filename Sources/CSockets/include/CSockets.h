@@ -13,6 +13,9 @@ typedef struct gb_peer {
     uint32_t uid, gid;
 } gb_peer;
 
+/// The option by which getsockopt() tells it; a macro that Swift does not import everywhere.
+extern const int32_t GB_PEER_OPTION;
+
 /// Returns 0 or an error number.
 int gb_peer_of(int socket, gb_peer *peer);
 

@@ -1,0 +1,98 @@
+// How many connections there are at once; what is beyond waits in the kernel's queue.
+
+import CoreMetrics
+import NIOCore
+import Synchronization
+
+/// The connections of all listeners together.
+final class ConnectionLimit: Sendable {
+  private struct State {
+    var open: [ObjectIdentifier: any Channel] = [:]
+
+    /// What to do when there is room again.
+    var waiting: [@Sendable () -> Void] = []
+  }
+
+  private let state = Mutex(State())
+  private let most: Int
+  private let metrics: ServerMetrics
+
+  init(most: Int, metrics: ServerMetrics) {
+    self.most = most
+    self.metrics = metrics
+  }
+
+  var count: Int { state.withLock { $0.open.count } }
+
+  /// Counts a connection until it is closed.
+  func add(_ channel: any Channel) {
+    let key = ObjectIdentifier(channel)
+    let count = state.withLock { state in
+      state.open[key] = channel
+      return state.open.count
+    }
+    metrics.connections.set(Int64(count))
+    channel.closeFuture.whenComplete { [self] _ in remove(key) }
+  }
+
+  /// Says whether to accept now; if not, calls back once when that may be.
+  func hasRoom(otherwise callBack: @escaping @Sendable () -> Void) -> Bool {
+    state.withLock { state in
+      if state.open.count < most { return true }
+      state.waiting.append(callBack)
+      return false
+    }
+  }
+
+  /// Closes all that are left, whatever they do.
+  func closeAll() {
+    for channel in state.withLock({ Array($0.open.values) }) { channel.close(promise: nil) }
+  }
+
+  private func remove(_ key: ObjectIdentifier) {
+    let (count, waiting) = state.withLock { state in
+      state.open[key] = nil
+      let waiting = state.waiting
+      state.waiting = []
+      return (state.open.count, waiting)
+    }
+    metrics.connections.set(Int64(count))
+    for callBack in waiting { callBack() }
+  }
+}
+
+/// Stands in a listener's pipeline, and holds its accepting back.
+///
+/// What fails for want of descriptors is tried again by NIO's own handler after a second.
+final class AcceptGate: ChannelDuplexHandler {
+  typealias InboundIn = any Channel
+  typealias InboundOut = any Channel
+  typealias OutboundIn = any Channel
+
+  private let limit: ConnectionLimit
+  private var isHolding = false
+
+  init(_ limit: ConnectionLimit) {
+    self.limit = limit
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    limit.add(unwrapInboundIn(data))
+    context.fireChannelRead(data)
+  }
+
+  func read(context: ChannelHandlerContext) {
+    guard !isHolding else { return }
+    let loop = context.eventLoop
+    let bound = NIOLoopBound((self, context), eventLoop: loop)
+    let hasRoom = limit.hasRoom {
+      loop.execute {
+        let (gate, context) = bound.value
+        gate.isHolding = false
+        // Through all handlers again: they may have reasons of their own to wait.
+        context.channel.read()
+      }
+    }
+    if hasRoom { context.read() } else { isHolding = true }
+  }
+}

@@ -1,0 +1,108 @@
+// Accepts connections of one listener, and answers their requests.
+
+import DaemonAPI
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOExtras
+import NIOHTTP1
+import NIOHTTPTypesHTTP1
+import NIOPosix
+import ServiceLifecycle
+
+/// What all listeners share.
+struct Serving: Sendable {
+  let group: any EventLoopGroup
+  let limits: ConnectionClock.Limits
+  let limit: ConnectionLimit
+  let metrics: ServerMetrics
+  let streams: OpenStreams
+  let logger: Logger
+}
+
+/// One listener, from its first connection until the server stops.
+struct ListenerService: Service {
+  let channel: NIOAsyncChannel<HTTP1Channel.Value, Never>
+  private let http: HTTP1Channel
+  private let quiescing: ServerQuiescingHelper
+  private let serving: Serving
+
+  /// Begins to accept.
+  ///
+  /// - Throws: What NIO says of the descriptor.
+  init(
+    _ listener: consuming Listener, responder: Responder, serving: Serving
+  ) async throws {
+    let http = HTTP1Channel(
+      responder: { request, writer, channel in
+        try await responder.respond(to: request, writer: writer, over: channel)
+      },
+      configuration: .init(
+        httpDecoderConfiguration: .init(
+          maxHeaderFieldSize: RequestGate.pathBytesMax,
+          maxHeaderListSize: RequestGate.pathBytesMax + RequestGate.fieldBytesMax,
+          maxHeaderFieldCount: RequestGate.fieldsMax)))
+    let quiescing = ServerQuiescingHelper(group: serving.group)
+    let isUnix = listener.kind == .unix
+    channel = try await ServerBootstrap(group: serving.group)
+      .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          try pipeline.addHandler(AcceptGate(serving.limit))
+          try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))
+        }
+      }
+      .bind(listener.socket.release()) { channel in
+        guard isUnix else { return Self.setUp(channel, http, serving) }
+        return PeerCheck.user(behind: channel).flatMap { user in
+          guard PeerCheck.mayAsk(user, of: SystemCalls.user) else {
+            serving.metrics.closed(.foreign)
+            serving.logger.warning(
+              "a connection of another user was closed",
+              metadata: ["user": "\(user.map { "\($0)" } ?? "unknown")"])
+            return channel.eventLoop.makeFailedFuture(PeerCheck.Foreign())
+          }
+          return Self.setUp(channel, http, serving)
+        }
+      }
+    self.http = http
+    self.quiescing = quiescing
+    self.serving = serving
+  }
+
+  private static func setUp(
+    _ channel: any Channel, _ http: HTTP1Channel, _ serving: Serving
+  ) -> EventLoopFuture<HTTP1Channel.Value> {
+    channel.eventLoop.makeCompletedFuture {
+      let clock = ConnectionClock(serving.limits, metrics: serving.metrics)
+      // First of all, so that it sees bytes.
+      try channel.pipeline.syncOperations.addHandler(clock)
+      return NIOLoopBound(clock, eventLoop: channel.eventLoop)
+    }.flatMap { (clock: NIOLoopBound<ConnectionClock>) in
+      http.setup(channel: channel, logger: serving.logger).flatMapThrowing { value in
+        let pipeline = channel.pipeline.syncOperations
+        let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+        try pipeline.addHandler(RequestGate(clock.value), position: .before(codec))
+        return value
+      }
+    }
+  }
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await withThrowingDiscardingTaskGroup { group in
+        try await channel.executeThenClose { connections in
+          for try await connection in connections {
+            group.addTask { await http.handle(value: connection, logger: serving.logger) }
+          }
+        }
+      }
+    } onGracefulShutdown: {
+      serving.streams.endAll()
+      quiescing.initiateShutdown(promise: nil)
+      // Answers that nobody takes do not keep the daemon.
+      serving.group.any().scheduleTask(in: .milliseconds(500)) { serving.limit.closeAll() }
+    }
+  }
+}
