@@ -63,6 +63,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-http-types.git", from: "1.5.1"),
   ],
   targets: jemallocTargets + [
     // Floor 0: C and assembly.
@@ -127,6 +128,7 @@ let package = Package(
       name: "DaemonServer",
       dependencies: [
         "CSockets", "DaemonAPI", "Reports", hummingbird, lifecycle, logging, metrics, signals,
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "NIOExtras", package: "swift-nio-extras"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),

@@ -4,7 +4,7 @@ import DaemonAPI
 import Reports
 
 enum RequestChecks {
-  static let textBytesMax = 4096
+  static let textLengthMax = 4096
   static let secondsMax = 7 * 86_400.0
 
   static let job = JSONShape.object([
@@ -24,7 +24,7 @@ enum RequestChecks {
 
   static func check(_ request: JobRequest) throws(Refusal) {
     try check(request.scenario)
-    try length(request.commandLine, "command_line", 0...textBytesMax)
+    try length(request.commandLine, "command_line", 0...textLengthMax)
     if let client = request.client { try name(client, "client") }
     try range(request.priority, "priority", DaemonProtocol.priorities)
     if let quiet = request.quiet {
@@ -72,10 +72,10 @@ enum RequestChecks {
   private static func length(
     _ text: String, _ place: String, _ range: ClosedRange<Int>
   ) throws(Refusal) {
-    guard range.contains(text.utf8.count) else {
+    guard range.contains(text.unicodeScalars.count) else {
       throw Refusal(
         .malformed,
-        "\(place) has \(text.utf8.count) bytes; "
+        "\(place) has \(text.unicodeScalars.count) characters; "
           + "send \(range.lowerBound) to \(range.upperBound)")
     }
   }

@@ -9,6 +9,9 @@ struct Route: Sendable {
   /// As in `/v1/jobs/{id}`: what stands in braces stands for any one part.
   let template: String
 
+  /// As in `GET /v1/jobs/{id}`.
+  var name: String { "\(method.rawValue) \(template)" }
+
   /// The names that its query may have.
   let queryNames: Set<String>
   let takesBody: Bool

@@ -1,4 +1,0 @@
-// What DaemonServer promises.
-
-import DaemonAPI
-import Testing
