@@ -62,6 +62,7 @@ public struct DaemonClient: Sendable {
   ///   - key: Makes a repeated submission the first one, so that a lost answer can be asked for
   ///     again; with nil, what became of a submission without an answer is not known.
   /// - Returns: The stored job.
+  /// - Throws: `queueFull` and other refusals, or what became of the connection.
   public func submit(
     _ request: JobRequest, key: String?
   ) async throws(DaemonClientError) -> Submission {

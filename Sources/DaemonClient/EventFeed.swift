@@ -19,8 +19,9 @@ actor EventFeed {
   private var hasEnded = false
 
   /// - Parameters:
-  ///   - path: What to ask for, by the id of the last event that came.
+  ///   - core: Whom to ask.
   ///   - mayEndEarly: Whether an end is no loss.
+  ///   - path: What to ask for, by the id of the last event that came.
   ///   - isLast: Whether nothing comes after an event.
   init(
     _ core: ClientCore, mayEndEarly: Bool, path: @escaping @Sendable (String?) -> String,

@@ -24,8 +24,9 @@ struct EventStreamParser {
   private var data: [UInt8] = []
   private var hasData = false
   private var name = ""
+  private var id: String?
 
-  /// What to ask for when the stream is taken up again.
+  /// Of the last event that was complete: what to go on from when the stream is taken up again.
   private(set) var lastID: String?
 
   init(bytesMax: Int) { self.bytesMax = bytesMax }
@@ -57,6 +58,7 @@ struct EventStreamParser {
   mutating func restart() {
     let id = lastID
     self = EventStreamParser(bytesMax: bytesMax)
+    self.id = id
     lastID = id
   }
 
@@ -70,7 +72,7 @@ struct EventStreamParser {
     if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
     switch String(decoding: line[..<colon], as: UTF8.self) {
     case "event": name = String(decoding: value, as: UTF8.self)
-    case "id" where !value.contains(0): lastID = String(decoding: value, as: UTF8.self)
+    case "id" where !value.contains(0): id = String(decoding: value, as: UTF8.self)
     case "data":
       if hasData { data.append(UInt8(ascii: "\n")) }
       data += value
@@ -86,6 +88,7 @@ struct EventStreamParser {
       hasData = false
       name = ""
     }
+    lastID = id
     guard hasData else { return nil }
     return ServerSentEvent(
       id: lastID, name: name.isEmpty ? "message" : name,
