@@ -1,6 +1,7 @@
 // What a client says when the other end is not there, not ours, silent, or talks nonsense.
 
 import DaemonAPI
+import DaemonTestKit
 import Foundation
 import Testing
 

@@ -1,8 +1,8 @@
 // What a client's questions promise, whatever the other end says.
 
 import DaemonAPI
+import DaemonTestKit
 import Foundation
-import Reports
 import Testing
 
 @testable import DaemonClient

@@ -1,6 +1,7 @@
 // What a client's streams promise: order, resumption, and an end.
 
 import DaemonAPI
+import DaemonTestKit
 import Foundation
 import Testing
 

@@ -1,32 +1,38 @@
 // A server that says what a test wants, byte by byte, and remembers what it was asked.
 
-import DaemonClient
+package import DaemonClient
 import Foundation
 import NIOCore
 import NIOPosix
 import Synchronization
 
 /// What a server does with one request.
-enum Step: Sendable {
+package enum Step: Sendable {
   /// Writes, and flushes.
   case send(String)
 
   /// Writes a byte this many times.
   case flood(Int)
+
+  /// Goes on when somebody has asked something that contains this.
+  case wait(String)
   case close
 }
 
 /// Listens at a Unix socket in a folder of its own, or at a port of loopback.
-final class ScriptedServer: Sendable {
+package final class ScriptedServer: Sendable {
   /// Chooses the steps by the number of the connection, of the request on it, and its text.
-  typealias Script = @Sendable (_ connection: Int, _ request: Int, _ text: String) -> [Step]
+  package typealias Script = @Sendable (_ connection: Int, _ request: Int, _ text: String) -> [Step]
 
-  let folder: String
+  package let folder: String
   private let channel: any Channel
   private let log: RequestLog
 
-  /// - Parameter loopback: Whether to listen at a port, with a token in the folder.
-  init(loopback: Bool = false, _ script: @escaping Script) async throws {
+  /// - Parameters:
+  ///   - loopback: Whether to listen at a port, with a token in the folder.
+  ///   - script: What to answer.
+  /// - Throws: What the system refuses.
+  package init(loopback: Bool = false, _ script: @escaping Script) async throws {
     folder = try Self.makeFolder()
     let log = RequestLog()
     self.log = log
@@ -42,10 +48,12 @@ final class ScriptedServer: Sendable {
       channel = try await bootstrap.bind(host: "127.0.0.1", port: 0).get()
     } else {
       channel = try await bootstrap.bind(unixDomainSocketPath: "\(folder)/daemon.sock").get()
+      try FileManager.default.setAttributes(
+        [.posixPermissions: 0o600], ofItemAtPath: "\(folder)/daemon.sock")
     }
   }
 
-  var address: DaemonAddress {
+  package var address: DaemonAddress {
     if let port = channel.localAddress?.port {
       return .loopback(host: "127.0.0.1", port: port, tokenFile: "\(folder)/token")
     }
@@ -53,17 +61,18 @@ final class ScriptedServer: Sendable {
   }
 
   /// Everything that was asked, in the order in which it came.
-  var requests: [String] { log.requests }
-  var connections: Int { log.connections }
+  package var requests: [String] { log.requests }
+  package var connections: Int { log.connections }
 
   /// Ends it, and removes its folder.
-  func stop(keepingFolder: Bool = false) async throws {
+  package func stop(keepingFolder: Bool = false) async throws {
+    log.end()
     try await channel.close()
     if !keepingFolder { try FileManager.default.removeItem(atPath: folder) }
   }
 
   /// Runs a test with a server, and ends it in any case.
-  static func with(
+  package static func with(
     loopback: Bool = false, _ script: @escaping Script,
     _ body: (ScriptedServer) async throws -> Void
   ) async throws {
@@ -78,7 +87,7 @@ final class ScriptedServer: Sendable {
   }
 
   /// A folder of the user's alone, with a short name: the path of a socket has 107 bytes at most.
-  static func makeFolder() throws -> String {
+  package static func makeFolder() throws -> String {
     let name = UUID().uuidString.prefix(8).lowercased()
     let folder = FileManager.default.temporaryDirectory.appending(path: "gb-\(name)").path
     try FileManager.default.createDirectory(
@@ -86,13 +95,13 @@ final class ScriptedServer: Sendable {
     return folder
   }
 
-  static func write(_ text: String, to path: String, mode: Int) throws {
+  package static func write(_ text: String, to path: String, mode: Int) throws {
     try Data(text.utf8).write(to: URL(filePath: path))
     try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
   }
 
   /// A complete answer.
-  static func answer(
+  package static func answer(
     _ body: String, status: String = "200 OK", type: String = "application/json",
     headers: String = ""
   ) -> String {
@@ -101,20 +110,25 @@ final class ScriptedServer: Sendable {
   }
 
   /// The head of a stream.
-  static let streamHead =
+  package static let streamHead =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
   /// A piece of a stream.
-  static func chunk(_ text: String) -> String {
+  package static func chunk(_ text: String) -> String {
     "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n"
   }
 
-  static let streamEnd = "0\r\n\r\n"
+  package static let streamEnd = "0\r\n\r\n"
 }
 
 /// What a server was asked.
 final class RequestLog: Sendable {
-  private let state = Mutex<(connections: Int, requests: [String])>((0, []))
+  private struct State {
+    var connections = 0
+    var requests: [String] = []
+    var waiters: [(text: String, promise: EventLoopPromise<Void>)] = []
+  }
+  private let state = Mutex(State())
 
   var requests: [String] { state.withLock { $0.requests } }
   var connections: Int { state.withLock { $0.connections } }
@@ -127,7 +141,32 @@ final class RequestLog: Sendable {
     }
   }
 
-  func add(_ request: String) { state.withLock { $0.requests.append(request) } }
+  func add(_ request: String) {
+    let woken = state.withLock { state in
+      state.requests.append(request)
+      let woken = state.waiters.filter { request.contains($0.text) }
+      state.waiters.removeAll { request.contains($0.text) }
+      return woken
+    }
+    for waiter in woken { waiter.promise.succeed() }
+  }
+
+  /// Done when a request contains a text, whether it came already or not.
+  func request(containing text: String, on loop: any EventLoop) -> EventLoopFuture<Void> {
+    let promise = loop.makePromise(of: Void.self)
+    let isThere = state.withLock { state in
+      if state.requests.contains(where: { $0.contains(text) }) { return true }
+      state.waiters.append((text, promise))
+      return false
+    }
+    if isThere { promise.succeed() }
+    return promise.futureResult
+  }
+
+  /// Lets nobody wait any more.
+  func end() {
+    for waiter in state.withLock({ $0.waiters }) { waiter.promise.succeed() }
+  }
 }
 
 /// One connection: waits for whole requests, and takes the steps for each.
@@ -155,16 +194,24 @@ private final class Talker: ChannelInboundHandler {
     log.add(text)
     let steps = script(connection, count, text)
     text = ""
-    for step in steps {
-      switch step {
-      case .send(let text):
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
-      case .flood(let count):
-        let bytes = ByteBuffer(repeating: UInt8(ascii: "x"), count: count)
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-      case .close: context.close(promise: nil)
+    take(steps[...], context.channel)
+  }
+
+  private func take(_ steps: ArraySlice<Step>, _ channel: any Channel) {
+    guard let step = steps.first else { return }
+    switch step {
+    case .send(let text): channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
+    case .flood(let count):
+      let bytes = ByteBuffer(repeating: UInt8(ascii: "x"), count: count)
+      channel.writeAndFlush(bytes, promise: nil)
+    case .close: channel.close(promise: nil)
+    case .wait(let text):
+      log.request(containing: text, on: channel.eventLoop).assumeIsolated().whenSuccess {
+        self.take(steps.dropFirst(), channel)
       }
+      return
     }
+    take(steps.dropFirst(), channel)
   }
 
   private var length: Int {
