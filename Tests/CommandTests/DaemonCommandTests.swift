@@ -40,7 +40,11 @@ struct DaemonCommandTests {
 
   @Test func nobodyIsStoppedButWhoAnswers() async throws {
     // The status tells of a process that is there and did not make the socket.
-    try await DaemonFixture.with(status: { $0.pid = getppid() }) { fixture in
+    try await DaemonFixture.with { _ in
+      nil
+    } status: {
+      $0.pid = getppid()
+    } test: { fixture in
       let outcome = try fixture.greenbench("daemon", "stop")
       #expect(outcome.status == 6)
       #expect(outcome.complaint.contains("systemctl"), "\(outcome.complaint)")
@@ -56,7 +60,7 @@ struct DaemonCommandTests {
   }
 
   @Test func theQueueIsListedAndChanged() async throws {
-    try await DaemonFixture.with(answers: { line in
+    try await DaemonFixture.with { line in
       switch line {
       case "GET /v1/jobs?limit=20&state=queued,running":
         try DaemonFixture.json(JobPage(jobs: [Sample.job()], next: nil))
@@ -66,7 +70,7 @@ struct DaemonCommandTests {
       case "POST /v1/queue/pause", "POST /v1/queue/resume": try DaemonFixture.json(Sample.status)
       default: nil
       }
-    }) { fixture in
+    } test: { fixture in
       let list = try fixture.greenbench("queue", "ls", "--state", "running,queued")
       #expect(list.output.contains("uid:1000") && list.output.contains("1970-01-01T00:00:00Z"))
       let document = try fixture.greenbench("queue", "ls", "--state", "queued,running", "--json")
@@ -82,7 +86,7 @@ struct DaemonCommandTests {
   }
 
   @Test func eventsComeFromACursor() async throws {
-    try await DaemonFixture.with(answers: { line in
+    try await DaemonFixture.with { line in
       switch line {
       case "GET /v1/events?after=0&limit=1000":
         try DaemonFixture.json(EventPage(events: [Sample.event(1), Sample.event(2)], next: 2))
@@ -92,7 +96,7 @@ struct DaemonCommandTests {
         ]
       default: nil
       }
-    }) { fixture in
+    } test: { fixture in
       // The status names event 3 as the newest, so all fit into the standard count.
       let stored = try fixture.greenbench("daemon", "events", "--json").output
       let events = try stored.split(separator: "\n").map {
@@ -108,14 +112,14 @@ struct DaemonCommandTests {
   @Test func schedulesAreAddedListedAndRemoved() async throws {
     let request = ScheduleRequest(cron: "0 3 * * *", name: "@backends", job: Sample.request)
     let schedule = Schedule(id: 2, request: request, nextUnixNanoseconds: 60_000_000_000)
-    try await DaemonFixture.with(answers: { line in
+    try await DaemonFixture.with { line in
       switch line {
       case "POST /v1/schedules": try DaemonFixture.json(schedule, status: "201 Created")
       case "GET /v1/schedules": try DaemonFixture.json([schedule])
       case "DELETE /v1/schedules/2": [.send("HTTP/1.1 204 No Content\r\n\r\n")]
       default: nil
       }
-    }) { fixture in
+    } test: { fixture in
       let added = try fixture.greenbench(
         "schedule", "add", "0 3 * * *", "@backends", "--blocks", "30", "--time-budget", "1h")
       #expect(added.output == "schedule 2, next at 1970-01-01T00:01:00Z\n", "\(added.complaint)")

@@ -19,11 +19,12 @@ struct DaemonFixture {
   /// - Parameters:
   ///   - answers: What it says; nil for what is not found. The status it knows by itself.
   ///   - change: Makes the status another one.
-  ///   - body: The test.
+  ///   - test: The test.
+  /// - Throws: What the test throws, or what the system refuses.
   static func with(
-    status change: @escaping @Sendable (inout DaemonStatus) -> Void = { _ in },
     answers: @escaping Answers = { _ in nil },
-    _ body: (DaemonFixture) async throws -> Void
+    status change: (inout DaemonStatus) -> Void = { _ in },
+    test: (DaemonFixture) async throws -> Void
   ) async throws {
     let commands = try CommandTests()
     var status = Sample.status
@@ -46,7 +47,7 @@ struct DaemonFixture {
     }
     defer { commands.remove() }
     do {
-      try await body(DaemonFixture(server: server, commands: commands))
+      try await test(DaemonFixture(server: server, commands: commands))
     } catch {
       try await server.stop()
       throw error

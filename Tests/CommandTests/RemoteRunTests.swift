@@ -68,12 +68,12 @@ struct RemoteRunTests {
       state: Job.State, reason: String?, exit: Int32
     ) async throws
   {
-    try await DaemonFixture.with(answers: { line in
+    try await DaemonFixture.with { line in
       guard line == "GET /v1/jobs/5/updates" else { return nil }
       var job = Sample.job(state)
       job.reason = reason
       return DaemonFixture.stream([try Sample.frame("state", job)])
-    }) { fixture in
+    } test: { fixture in
       let outcome = try fixture.greenbench("attach", "5")
       #expect(outcome.status == exit)
       #expect(outcome.complaint.contains(reason ?? state.rawValue), "\(outcome.complaint)")
@@ -90,9 +90,9 @@ struct RemoteRunTests {
   }
 
   @Test func nobodyWaitsWhoDoesNotWantTo() async throws {
-    try await DaemonFixture.with(
-      status: { $0.queue.running = 4 }, answers: DaemonFixture.run()
-    ) { fixture in
+    try await DaemonFixture.with(answers: DaemonFixture.run()) {
+      $0.queue.running = 4
+    } test: { fixture in
       let outcome = try fixture.greenbench("run", "ping-pong", "--no-wait")
       #expect(outcome.status == 75)
       #expect(outcome.complaint.contains("1 unfinished job;"), "\(outcome.complaint)")
@@ -101,7 +101,7 @@ struct RemoteRunTests {
   }
 
   @Test func ctrlCCancelsTheJobAndShowsWhatIsComplete() async throws {
-    try await DaemonFixture.with(answers: { line in
+    try await DaemonFixture.with { line in
       switch line {
       case "POST /v1/jobs/5/cancel": try DaemonFixture.json(Sample.job(.running))
       case "GET /v1/jobs/5/updates":
@@ -113,7 +113,7 @@ struct RemoteRunTests {
         ]
       default: try DaemonFixture.run(exit: 130)(line)
       }
-    }) { fixture in
+    } test: { fixture in
       let started = try fixture.start(["run", "ping-pong"])
       while fixture.requests("GET /v1/jobs/5/updates").isEmpty, started.0.isRunning {
         await Task.yield()
@@ -127,10 +127,10 @@ struct RemoteRunTests {
   }
 
   @Test func ctrlCLeavesAnAttachedJobAlone() async throws {
-    try await DaemonFixture.with(answers: { line in
+    try await DaemonFixture.with { line in
       guard line == "GET /v1/jobs/5/updates" else { return nil }
       return DaemonFixture.stream([try Sample.frame("state", Sample.job(.running))])
-    }) { fixture in
+    } test: { fixture in
       let started = try fixture.start(["attach", "5"])
       while fixture.requests("GET /v1/jobs/5/updates").isEmpty, started.0.isRunning {
         await Task.yield()
@@ -147,12 +147,10 @@ struct RemoteRunTests {
     ("another store", "not in"), ("another version", "version 9"), ("--no-daemon", ""),
     ("off", ""),
   ]) func aRunIsOursWhereTheDaemonsWouldBeAnother(why: String, note: String) async throws {
-    try await DaemonFixture.with(
-      status: { status in
-        if why == "another store" { status.store = "/elsewhere/results.sqlite" }
-        if why == "another version" { status.version = "9" }
-      }, answers: DaemonFixture.run()
-    ) { fixture in
+    try await DaemonFixture.with(answers: DaemonFixture.run()) { status in
+      if why == "another store" { status.store = "/elsewhere/results.sqlite" }
+      if why == "another version" { status.version = "9" }
+    } test: { fixture in
       let run = [
         "run", "control", "--quick", "--blocks", "2", "--backend", "native", "--quiet",
       ]
