@@ -76,8 +76,7 @@ public struct DaemonClient: Sendable {
       guard key != nil, case .unreachable = error else { throw error }
       answer = try await core.ask(question)
     }
-    let job = try core.decode(Job.self, from: answer.body.readableBytesView)
-    return Submission(job: job, repeated: answer.head.status == .ok)
+    return try core.decode(Submission.self, from: answer.body.readableBytesView)
   }
 
   public func job(_ id: Int) async throws(DaemonClientError) -> Job { try await get("/jobs/\(id)") }
