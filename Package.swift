@@ -196,10 +196,17 @@ let package = Package(
       name: "DaemonServerTests",
       dependencies: ["CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports"],
       swiftSettings: strict),
+    // A daemon that says what a test wants; not a product.
+    .target(
+      name: "DaemonTestKit", dependencies: ["DaemonAPI", "DaemonClient", "Reports"] + nio,
+      path: "Tests/DaemonTestKit", swiftSettings: strict),
     .testTarget(
-      name: "DaemonClientTests", dependencies: ["DaemonAPI", "DaemonClient", "Reports"] + nio,
+      name: "DaemonClientTests",
+      dependencies: ["DaemonAPI", "DaemonClient", "DaemonTestKit", "Reports"],
       swiftSettings: strict),
-    .testTarget(name: "CommandTests", dependencies: ["greenbench"], swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["DaemonAPI", "DaemonTestKit", "Reports", "greenbench"],
+      swiftSettings: strict),
     .testTarget(
       name: "HallTests",
       dependencies: ["Backends", "Reports", "Stacks", "WorkerService", "WorkloadKit", "Workloads"],
