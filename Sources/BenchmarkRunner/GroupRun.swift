@@ -70,7 +70,8 @@ final class GroupRun {
       if await measureBlock(number) { complete += 1 }
       number += 1
     }
-    for index in participants.indices where !participants[index].isControl { await close(index) }
+    // The control, too: a worker that has something left in it cannot serve the next run.
+    for index in participants.indices { await close(index) }
     if let worker { await worker.bye(deadline: tools.deadlines.greeting) }
     worker = nil
     if interrupted {

@@ -46,7 +46,7 @@ extension Refusal.Code {
   /// The code that a process ends with because of this refusal.
   public var exitCode: Int32 {
     switch self {
-    case .malformed, .scenario, .conflict, .limit: 64
+    case .malformed, .scenario, .conflict, .limit, .mediaType: 64
     case .notFound: 5
     case .queueFull, .draining, .store: 75
     case .forbidden: 6

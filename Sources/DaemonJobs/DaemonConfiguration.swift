@@ -26,9 +26,6 @@ public struct DaemonConfiguration: Hashable, Sendable {
   /// The port on loopback; nil for none.
   public var tcpPort: Int?
 
-  /// An absolute path: the file that the token for loopback is in; nil for the standard one.
-  public var tokenFile: String?
-
   /// The most clients at once.
   public var connectionsMax = 512
 

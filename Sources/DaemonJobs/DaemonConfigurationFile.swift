@@ -8,7 +8,7 @@ import Logging
 public enum DaemonConfigurationFile {
   static let keys = [
     "queue_limit", "quiet_hours", "quiet", "log_level", "events_kept", "jobs_kept",
-    "samples_kept", "sample_every", "tcp_port", "token_file", "connections_max",
+    "samples_kept", "sample_every", "tcp_port", "connections_max",
     "worker_recycle_groups",
   ]
 
@@ -77,12 +77,6 @@ public enum DaemonConfigurationFile {
       case "sample_every":
         settings.sampleSeconds = try yaml.seconds(value, name, Settings.sampleSecondsLimits)
       case "tcp_port": settings.tcpPort = try yaml.integer(value, name, Settings.tcpPorts)
-      case "token_file":
-        let written = try yaml.text(value, name)
-        guard written.hasPrefix("/") else {
-          throw yaml.wrong(value, name, written, "a path that begins with /")
-        }
-        settings.tokenFile = written
       case "connections_max":
         settings.connectionsMax = try yaml.integer(value, name, Settings.connectionsLimits)
       case "worker_recycle_groups":

@@ -25,13 +25,14 @@ struct DaemonRunOptions: ParsableArguments {
     help: ArgumentHelp(
       "trace, debug, info, notice, warning, error or critical.", valueName: "level")
   )
-  var logLevel = LogLevel.info
+  var logLevel: LogLevel?
 
   @OptionGroup var worker: WorkerOptions
 
   /// The same options again, with paths that do not depend on the working folder.
   var arguments: [String] {
-    var arguments = ["--store", Self.absolute(store.file), "--log-level", logLevel.rawValue]
+    var arguments = ["--store", Self.absolute(store.file)]
+    if let logLevel { arguments += ["--log-level", logLevel.rawValue] }
     if let configuration { arguments += ["--config", Self.absolute(configuration)] }
     if let tcpPort { arguments += ["--tcp-port", String(tcpPort)] }
     if let executable = worker.executable { arguments += ["--worker", Self.absolute(executable)] }

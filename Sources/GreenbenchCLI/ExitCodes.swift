@@ -3,6 +3,7 @@
 import ArgumentParser
 import BenchmarkRunner
 import DaemonClient
+import DaemonServer
 import ResultStore
 
 /// An error that knows the code its process ends with.
@@ -15,6 +16,7 @@ protocol ExitCoded: Error {
 extension RunnerError: ExitCoded {}
 extension StoreError: ExitCoded {}
 extension DaemonClientError: ExitCoded {}
+extension ServerError: ExitCoded {}
 
 /// The exit codes.
 enum ExitCodes: Int32, CaseIterable {

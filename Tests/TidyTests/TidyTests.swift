@@ -62,6 +62,7 @@ struct TidyTests {
     "Sources/GreenbenchCLI/Table.swift",
     "Sources/Greenlets/CorePool.swift",
     "Sources/DaemonJobs/StoreKeeper.swift",
+    "Sources/DaemonServer/SystemCalls.swift",
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",
