@@ -151,7 +151,8 @@ struct RunnerTests {
   func blockHooks() async throws {
     let log = FakeExecutor.Log()
     let runner = BenchmarkRunner(pressure: { nil }, launch: { FakeExecutor(log) })
-    let (before, told) = (Atomic(0), Mutex([[String]]()))
+    let before = Atomic(0)
+    let told = Mutex([[String]]())
     _ = try await runner.run(
       scenario(), commandLine: "test", source: Self.source,
       hooks: RunHooks(
