@@ -69,6 +69,7 @@ struct CronExpressionTests {
     // 03:00 becomes 02:00 at 01:00 UTC.
     #expect(try next("30 2 * * *", "2027-10-31T00:00:00Z") == instant("2027-10-31T00:30:00Z"))
     #expect(try next("30 2 * * *", "2027-10-31T00:30:00Z") == instant("2027-11-01T01:30:00Z"))
+    #expect(try next("30 2 * * *", "2027-10-31T01:10:00Z") == instant("2027-11-01T01:30:00Z"))
     #expect(try next("* * * * *", "2027-10-31T00:59:00Z") == instant("2027-10-31T02:00:00Z"))
   }
 

@@ -241,6 +241,10 @@ extension ResultStore {
         ).map { try $0.decode(String.self, forColumn: "detail") }
       }
       #expect(steps.contains { $0.hasPrefix("SEARCH") })
+      // By the client alone, one state of many would be looked for among all of the client's jobs.
+      if sql == JobTable.newestOfBoth {
+        #expect(steps.contains { $0.contains("job_by_client_state") })
+      }
       for step in steps {
         #expect(!step.hasPrefix("SCAN"), "\(sql): \(step)")
         // Open jobs come state by state; there are no more of them than may wait.
