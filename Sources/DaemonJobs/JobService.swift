@@ -197,9 +197,10 @@ public actor JobService: DaemonService {
     isDraining = true
     holding = "the daemon is stopping"
     alarm?.cancel()
+    // Before anything is awaited: who sees that the daemon drains can rely on it.
+    running?.stop(.draining)
     await note(.daemonStopping, running?.id, "asked to stop")
-    if let running {
-      running.stop(.draining)
+    if running != nil {
       let timer = Task {
         // Cancelled when the run has ended by itself.
         guard (try? await Task.sleep(for: deadline)) != nil else { return }
