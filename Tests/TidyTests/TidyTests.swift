@@ -43,6 +43,9 @@ struct TidyTests {
     "NIOPosix": ["DaemonServer", "DaemonClient"],
     "NIOHTTP1": ["DaemonServer", "DaemonClient"],
     "CSockets": ["DaemonServer", "DaemonClient"],
+    "HTTPTypes": ["DaemonServer"],
+    "NIOExtras": ["DaemonServer"],
+    "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
   ]
@@ -55,6 +58,7 @@ struct TidyTests {
     "Sources/Backends/ThreadBackend.swift",
     "Sources/Backends/UContextBackend.swift",
     "Sources/BenchmarkRunner/Stamp.swift",
+    "Sources/DaemonServer/SystemCalls.swift",
     "Sources/GreenbenchCLI/Table.swift",
     "Sources/Greenlets/CorePool.swift",
     "Sources/Greenlets/Coroutine.swift",
