@@ -42,7 +42,7 @@ struct FileAttackTests {
   ) async throws -> ServerError {
     try await #require(throws: ServerError.self) {
       try await withServer(
-        in: folder, tcp: tcp, adjust: { $0.environment = environment }
+        in: folder, tcp: tcp, adjust: .set(\.environment, environment)
       ) { _ in }
     }
   }

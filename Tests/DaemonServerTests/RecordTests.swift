@@ -124,7 +124,7 @@ struct RecordTests {
     #expect(result == 0)
     try await withServer(
       in: folder,
-      adjust: { $0.environment = ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"] }
+      adjust: .set(\.environment, ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"])
     ) { _ in }
     var said = ""
     var buffer = [UInt8](repeating: 0, count: 4096)

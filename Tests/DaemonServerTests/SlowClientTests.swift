@@ -9,7 +9,7 @@ import Testing
 
 struct SlowClientTests {
   @Test func closesAConnectionThatSaysNothing() async throws {
-    try await withServer(adjust: { $0.requestSeconds = 0.2 }) { server in
+    try await withServer(adjust: .set(\.requestSeconds, 0.2)) { server in
       let wire = try await server.wire()
       #expect(try await wire.readToEnd() == "")
       #expect(
@@ -19,7 +19,7 @@ struct SlowClientTests {
   }
 
   @Test func closesAConnectionWhoseRequestComesByteByByte() async throws {
-    try await withServer(adjust: { $0.requestSeconds = 0.3 }) { server in
+    try await withServer(adjust: .set(\.requestSeconds, 0.3)) { server in
       let wire = try await server.wire()
       await wire.send("GET /v1 HTTP/1.1\r\nX: ")
       // Each byte is progress, and none of them buys time: the server ends this loop.
@@ -31,7 +31,7 @@ struct SlowClientTests {
   }
 
   @Test func closesAConnectionWhoseBodyDoesNotCome() async throws {
-    try await withServer(adjust: { $0.requestSeconds = 0.2 }) { server in
+    try await withServer(adjust: .set(\.requestSeconds, 0.2)) { server in
       let wire = try await server.wire()
       await wire.send(
         "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -42,7 +42,7 @@ struct SlowClientTests {
   }
 
   @Test func closesAConnectionThatRestsTooLong() async throws {
-    try await withServer(adjust: { $0.idleSeconds = 0.2 }) { server in
+    try await withServer(adjust: .set(\.idleSeconds, 0.2)) { server in
       let wire = try await server.wire()
       await wire.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
       #expect(try await wire.readToEnd().contains("200 OK"))
@@ -52,7 +52,7 @@ struct SlowClientTests {
   @Test func closesAConnectionThatDoesNotRead() async throws {
     // More than the kernel holds for a socket.
     let service = FakeService(noteBytes: 8 << 20)
-    try await withServer(service: service, adjust: { $0.writeSeconds = 0.3 }) { server in
+    try await withServer(service: service, adjust: .set(\.writeSeconds, 0.3)) { server in
       let wire = try await server.wire()
       await wire.send("GET /v1/sessions/7f3a HTTP/1.1\r\nHost: x\r\n\r\n")
       // Others are answered meanwhile; the figure appears when the connection was closed.
@@ -66,7 +66,7 @@ struct SlowClientTests {
   }
 
   @Test func holdsConnectionsBackThatAreTooMany() async throws {
-    try await withServer(adjust: { $0.connectionsMax = 2 }) { server in
+    try await withServer(adjust: .set(\.connectionsMax, 2)) { server in
       let first = try await server.wire()
       await first.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
       _ = try await first.read(until: "ok\n")

@@ -44,7 +44,7 @@ struct StreamTests {
   }
 
   @Test func showsThatItLivesWhereNothingHappens() async throws {
-    try await withServer(adjust: { $0.pingSeconds = 0.05 }) { server in
+    try await withServer(adjust: .set(\.pingSeconds, 0.05)) { server in
       let wire = try await server.wire()
       await wire.send("GET /v1/events/stream HTTP/1.1\r\nHost: x\r\n\r\n")
       #expect(try await wire.read(until: ": ping\n\n").contains(": ping"))
@@ -66,7 +66,7 @@ struct StreamTests {
 
   @Test func doesNotWaitForWhatDoesNotEnd() async throws {
     let service = FakeService(noteBytes: 8 << 20)
-    try await withServer(service: service, adjust: { $0.drainSeconds = 1 }) { server in
+    try await withServer(service: service, adjust: .set(\.drainSeconds, 1)) { server in
       let wire = try await server.wire()
       await wire.send("GET /v1/sessions/7f3a HTTP/1.1\r\nHost: x\r\n\r\n")
       _ = try await wire.read(until: "\r\n")
