@@ -173,7 +173,9 @@ struct API: Sendable {
     return EventStream.frame(event: update.name, data: data)
   }
 
-  /// JSON of one line. These values are ours and finite, so that they can be written.
+  /// JSON of one line.
+  ///
+  /// These values are ours and finite, so that they can be written.
   private static func line(_ value: some Encodable) -> String {
     guard let data = try? Answer.encode(value) else { return "null" }
     return String(decoding: data, as: UTF8.self)

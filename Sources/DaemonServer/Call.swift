@@ -24,6 +24,8 @@ struct Call: Sendable {
   /// The number in the path.
   ///
   /// - Parameter noun: What it is the number of.
+  /// - Returns: A number greater than zero.
+  /// - Throws: That there is no such thing.
   func number(of noun: String) throws(Refusal) -> Int {
     let text = parts.first ?? ""
     guard let number = Int(text), number > 0, text.allSatisfy({ $0.isNumber }) else {

@@ -108,8 +108,9 @@ struct Responder: Sendable {
     }
     return Call(
       parts: parts, query: query, body: try await body(of: request, route), client: client,
-      idempotencyKey: request.headers[Self.idempotencyKey],
-      lastEventID: request.headers[Self.lastEventID])
+      idempotencyKey: Self.value(
+        of: DaemonProtocol.idempotencyHeader.lowercased(), in: request.headers),
+      lastEventID: Self.value(of: "last-event-id", in: request.headers))
   }
 
   private func body(of request: Request, _ route: Route) async throws(Refusal) -> [UInt8] {
@@ -164,7 +165,8 @@ struct Responder: Sendable {
     try await body.finish(nil)
   }
 
-  // Constants of letters and hyphens are names.
-  private static let idempotencyKey = HTTPField.Name(DaemonProtocol.idempotencyHeader)!
-  private static let lastEventID = HTTPField.Name("Last-Event-ID")!
+  /// The first value under a name in lower case.
+  private static func value(of name: String, in fields: HTTPFields) -> String? {
+    fields.first { $0.name.canonicalName == name }?.value
+  }
 }

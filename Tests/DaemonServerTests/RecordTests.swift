@@ -125,17 +125,29 @@ struct RecordTests {
     try await withServer(
       in: folder,
       adjust: .set(\.environment, ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"])
-    ) { _ in }
-    var said = ""
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-      let count = unsafe recv(inbox, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-      guard count > 0 else { break }
-      said += String(decoding: buffer.prefix(count), as: UTF8.self) + "\n"
+    ) { _ in
+      let said = try await Self.notices(inbox, until: "WATCHDOG=1\n")
+      #expect(said.hasPrefix("READY=1\nSTATUS=accepting connections\n"))
     }
-    #expect(said.contains("READY=1\nSTATUS=accepting connections\n"))
-    #expect(said.contains("WATCHDOG=1\n"))
-    #expect(said.hasSuffix("STOPPING=1\n"))
+    let said = try await Self.notices(inbox, until: "STOPPING=1\n")
+    #expect(said.contains("STOPPING=1\n"))
+  }
+
+  /// What is sent to a socket until a text is in it; nothing for 20 s ends it, too.
+  private static func notices(_ inbox: Int32, until end: String) async throws -> String {
+    try await onThread {
+      var patience = timeval(tv_sec: 20, tv_usec: 0)
+      _ = unsafe setsockopt(
+        inbox, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+      var said = ""
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while !said.contains(end) {
+        let count = unsafe recv(inbox, &buffer, buffer.count, 0)
+        guard count > 0 else { break }
+        said += String(decoding: buffer.prefix(count), as: UTF8.self) + "\n"
+      }
+      return said
+    }
   }
 
   @Test func writesADumpThatIsTheUsersAlone() async throws {
