@@ -46,6 +46,9 @@ struct RunningServer: Sendable {
     }
   }
 
+  /// Its metrics, without a request that would be counted, or be too slow itself.
+  var figures: String { OpenMetricsText.document(of: metrics, gauges: []) }
+
   func wire() async throws -> Wire { try await Wire.unix(configuration.paths.socket) }
 
   /// Sends one request over the Unix socket, and reads until the server closes.
