@@ -139,9 +139,10 @@ let package = Package(
       name: "GreenbenchCLI",
       dependencies: [
         "BenchmarkRunner", "Comparison", "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
-        "Executor", "Reports", "ResultStore", "WorkerService", argumentParser,
-      ],
-      swiftSettings: strict),
+        "Executor", "Measurement", "Reports", "ResultStore", "Stacks", "WorkerService",
+        argumentParser, logging, metrics,
+      ] + jemallocStacks,
+      swiftSettings: strict + jemallocFlag),
     .executableTarget(name: "greenbench", dependencies: ["GreenbenchCLI"], swiftSettings: strict),
 
     // The proof of the bars, for scripts/bench; not a product.
@@ -175,7 +176,7 @@ let package = Package(
     .testTarget(
       name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),
     .testTarget(
-      name: "ResultStoreTests", dependencies: ["Reports", "ResultStore", grdb],
+      name: "ResultStoreTests", dependencies: ["DaemonAPI", "Reports", "ResultStore", grdb],
       swiftSettings: strict),
     .testTarget(
       name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
@@ -188,17 +189,24 @@ let package = Package(
     .testTarget(
       name: "DaemonJobsTests",
       dependencies: [
-        "BenchmarkRunner", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "BenchmarkRunner", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore", logging,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "DaemonServerTests",
       dependencies: ["CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports"],
       swiftSettings: strict),
+    // A daemon that says what a test wants; not a product.
+    .target(
+      name: "DaemonTestKit", dependencies: ["DaemonAPI", "DaemonClient", "Reports"] + nio,
+      path: "Tests/DaemonTestKit", swiftSettings: strict),
     .testTarget(
-      name: "DaemonClientTests", dependencies: ["DaemonAPI", "DaemonClient", "Reports"] + nio,
+      name: "DaemonClientTests",
+      dependencies: ["DaemonAPI", "DaemonClient", "DaemonTestKit", "Reports"],
       swiftSettings: strict),
-    .testTarget(name: "CommandTests", dependencies: ["greenbench"], swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["DaemonAPI", "DaemonTestKit", "Reports", "greenbench"],
+      swiftSettings: strict),
     .testTarget(
       name: "HallTests",
       dependencies: ["Backends", "Reports", "Stacks", "WorkerService", "WorkloadKit", "Workloads"],

@@ -79,18 +79,15 @@ public struct BenchmarkRunner: Sendable {
   ///   - scenario: What to measure.
   ///   - commandLine: For the record.
   ///   - source: For the record.
-  ///   - progress: Told before every request.
-  ///   - shouldStop: Asked before every request.
+  ///   - hooks: What is told meanwhile, and what can hold or end the run.
   /// - Returns: The session, complete or not: its verdict says which.
   /// - Throws: Why nothing was measured at all.
   public func run(
-    _ scenario: Scenario, commandLine: String, source: SourceVersion,
-    progress: @escaping (RunProgress) -> Void = { _ in },
-    shouldStop: @escaping @Sendable () -> Bool = { false }
+    _ scenario: Scenario, commandLine: String, source: SourceVersion, hooks: RunHooks = RunHooks()
   ) async throws(RunnerError) -> SessionRecord {
     let began = Date()
     let (first, hello) = try await start()
-    let plan: Plan
+    var plan: Plan
     do {
       plan = try Plan(scenario, with: hello, memoryAvailable: memoryAvailable())
     } catch {
@@ -99,17 +96,39 @@ public struct BenchmarkRunner: Sendable {
     }
     let groups = plan.scenario.groups
     var results: [GroupResult] = []
+    let clock = ContinuousClock()
+    let end = hooks.timeBudget.map { clock.now + $0 }
     for (index, group) in groups.enumerated() {
+      let share = end.map { clock.now + (max($0 - clock.now, .zero)) / (groups.count - index) }
       let run = GroupRun(
         plan: plan, group: group, place: (index, groups.count), worker: index == 0 ? first : nil,
         tools: GroupRun.Tools(
-          launch: launch, deadlines: deadlines, pressure: pressure, progress: progress,
-          shouldStop: shouldStop))
+          launch: launch, deadlines: deadlines, pressure: pressure, hooks: hooks, end: share))
       results.append(await run.run())
+    }
+    let cut = results.filter { $0.blocksLeft > 0 && !$0.interrupted }
+    if !cut.isEmpty {
+      let left = cut.reduce(0) { $0 + $1.blocksLeft }
+      plan.notes.append(
+        "the time budget ended \(left) of \(groups.count * plan.scenario.blocks) blocks early")
     }
     return Assembly.record(
       results, plan: plan, environment: Environment.fingerprint(runtime: hello.runtime),
       began: began, commandLine: commandLine, source: source)
+  }
+
+  /// Compares a scenario with what a worker has, as a run does before it begins.
+  ///
+  /// Memory is not looked at: how much there is will be known when the run begins.
+  ///
+  /// - Parameters:
+  ///   - scenario: What is to be measured.
+  ///   - hello: What the worker has.
+  /// - Throws: What is wrong with the scenario.
+  public static func check(
+    _ scenario: Scenario, with hello: HelloReply
+  ) throws(RunnerError) {
+    _ = try Plan(scenario, with: hello)
   }
 
   private func start() async throws(RunnerError) -> (any Executing, HelloReply) {

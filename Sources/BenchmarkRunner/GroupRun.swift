@@ -7,6 +7,9 @@ import Reports
 struct GroupResult {
   var participants: [Participant]
   var interrupted: Bool
+
+  /// Blocks that were asked for and not measured, since the time was over.
+  var blocksLeft: Int
 }
 
 /// Measures one group.
@@ -16,8 +19,10 @@ final class GroupRun {
     let launch: BenchmarkRunner.Launch
     let deadlines: BenchmarkRunner.Deadlines
     let pressure: @Sendable () -> Int?
-    let progress: (RunProgress) -> Void
-    let shouldStop: @Sendable () -> Bool
+    let hooks: RunHooks
+
+    /// When no further block is begun.
+    let end: ContinuousClock.Instant?
   }
 
   private let tools: Tools
@@ -60,17 +65,26 @@ final class GroupRun {
     // that a failure spoilt is repeated under the next number; each one costs a row, so at most
     // as many are added as there are participants.
     var number = place.index * (scenario.blocks + participants.count)
-    while complete < scenario.blocks, !interrupted, hasRunningRows {
+    while complete < scenario.blocks, !interrupted, hasRunningRows, !isOver {
+      await tools.hooks.beforeBlock()
       if await measureBlock(number) { complete += 1 }
       number += 1
     }
-    for index in participants.indices where !participants[index].isControl { await close(index) }
+    // The control, too: a worker that has something left in it cannot serve the next run.
+    for index in participants.indices { await close(index) }
     if let worker { await worker.bye(deadline: tools.deadlines.greeting) }
     worker = nil
     if interrupted {
       for index in participants.indices { participants[index].interrupt() }
     }
-    return GroupResult(participants: participants, interrupted: interrupted)
+    return GroupResult(
+      participants: participants, interrupted: interrupted,
+      blocksLeft: isOver ? scenario.blocks - complete : 0)
+  }
+
+  private var isOver: Bool {
+    guard let end = tools.end, complete > 0 else { return false }
+    return clock.now >= end
   }
 
   private var running: [Int] {
@@ -107,7 +121,7 @@ final class GroupRun {
   }
 
   private func startWorker() async -> Bool {
-    if tools.shouldStop() {
+    if tools.hooks.shouldStop() {
       interrupted = true
       return false
     }
@@ -134,12 +148,17 @@ final class GroupRun {
       guard let batches = await measure(active[visit], &measured[visit]) else { return false }
       measured[visit].batches += batches
     }
+    var told: [(backend: String, block: MeasuredBlock)] = []
     for (slot, index) in active.enumerated() {
-      participants[index].blocks.append(
-        MeasuredBlock(
-          number: number, position: visits.firstIndex(of: slot) ?? 0,
-          batches: measured[slot].batches, pressure: measured[slot].pressure))
+      let block = MeasuredBlock(
+        number: number, position: visits.firstIndex(of: slot) ?? 0,
+        batches: measured[slot].batches, pressure: measured[slot].pressure)
+      participants[index].blocks.append(block)
+      if !participants[index].isControl {
+        told.append((participants[index].request.backend, block))
+      }
     }
+    tools.hooks.blockDone(place.index + 1, told)
     return true
   }
 
@@ -205,9 +224,9 @@ final class GroupRun {
     _ index: Int, _ phase: RunProgress.Phase, _ doing: String,
     _ question: (any Executing) async throws(ExecutorError) -> Answer
   ) async -> Answer? {
-    if tools.shouldStop() { interrupted = true }
+    if tools.hooks.shouldStop() { interrupted = true }
     guard !interrupted, let worker else { return nil }
-    tools.progress(
+    tools.hooks.progress(
       RunProgress(
         phase: phase, workload: participants[index].request.workload,
         backend: participants[index].request.backend, group: place.index + 1, groups: place.of,

@@ -15,10 +15,23 @@ public enum Pressure {
     return parse(text)
   }
 
+  /// Reads how much of the last ten seconds at least one task was waiting for a CPU.
+  ///
+  /// - Returns: Percent; nil on a kernel without PSI.
+  public static func percentOfTenSeconds() -> Double? {
+    // As above.
+    guard let text = try? String(contentsOfFile: "/proc/pressure/cpu", encoding: .utf8) else {
+      return nil
+    }
+    return word("avg10=", of: text).flatMap(Double.init)
+  }
+
   static func parse(_ text: String) -> Int? {
-    guard let some = text.split(separator: "\n").first(where: { $0.hasPrefix("some ") }),
-      let total = some.split(separator: " ").first(where: { $0.hasPrefix("total=") })
-    else { return nil }
-    return Int(total.dropFirst("total=".count))
+    word("total=", of: text).flatMap { Int($0) }
+  }
+
+  private static func word(_ name: String, of text: String) -> Substring? {
+    text.split(separator: "\n").first { $0.hasPrefix("some ") }?
+      .split(separator: " ").first { $0.hasPrefix(name) }?.dropFirst(name.count)
   }
 }

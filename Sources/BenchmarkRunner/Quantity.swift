@@ -6,6 +6,9 @@ public enum Quantity {
   public static let sizeForm = "a size, as in 64KiB or 1MiB"
   public static let durationForm = "a duration, as in 500us, 1ms or 2s"
 
+  public static let secondsForm = "a time, as in 90s, 10m or 2h"
+  public static let decimalForm = "a number, as in 5 or 2.5"
+
   /// Reads a whole number with optional `_` between digits, or one like `1e6`.
   public static func integer(_ text: String) -> Int? {
     let bare = text.replacing("_", with: "")
@@ -35,6 +38,22 @@ public enum Quantity {
   /// Reads a duration in nanoseconds: a number with ns, us, ms or s.
   public static func nanoseconds(_ text: String) -> Int? {
     scaled(text, [("ns", 1), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)])
+  }
+
+  /// Reads a longer time in seconds: a number with s, m or h.
+  public static func seconds(_ text: String) -> Int? {
+    scaled(text, [("s", 1), ("m", 60), ("h", 3600)])
+  }
+
+  /// Reads digits, with more of them after a point perhaps.
+  public static func decimal(_ text: String) -> Double? {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count <= 2,
+      parts.allSatisfy({ part in
+        !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+      })
+    else { return nil }
+    return Double(text)
   }
 
   private static func scaled(_ text: String, _ units: [(name: String, factor: Int)]) -> Int? {

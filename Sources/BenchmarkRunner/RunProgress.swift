@@ -16,10 +16,4 @@ public struct RunProgress: Hashable, Sendable {
   /// Complete blocks of this group.
   public var block: Int
   public var blocks: Int
-
-  /// The share of all blocks of all groups that is complete, 0 to 1.
-  public var share: Double {
-    guard groups > 0, blocks > 0 else { return 0 }
-    return (Double(group - 1) + Double(block) / Double(blocks)) / Double(groups)
-  }
 }

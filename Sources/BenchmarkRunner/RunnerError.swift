@@ -14,10 +14,13 @@ public enum RunnerError: Error, Hashable, Sendable {
   case tooLittleMemory(what: String, needed: Int, allowed: Int)
   case badQuantity(what: String, text: String, wanted: String)
 
-  /// A place in a scenario file, what is wrong there, and what would be right.
-  case badScenario(file: String, line: Int, column: Int, fact: String, mend: String)
+  /// A place in a scenario or configuration file, what is wrong there, and what would be right.
+  case badFile(file: String, line: Int, column: Int, fact: String, mend: String)
   case noSuchFile(String)
   case unreadableFile(String, reason: String)
+
+  /// A file that says what to do, and that somebody else may have written.
+  case exposedFile(String, fact: String, mend: String)
 
   /// The worker failed before anything could be measured.
   case worker(ExecutorError)
@@ -27,10 +30,10 @@ public enum RunnerError: Error, Hashable, Sendable {
   public var exitCode: Int32 {
     switch self {
     case .unknownWorkload, .unknownBackend, .unknownParameter, .unknownStackSource, .outOfRange,
-      .tooLittleMemory, .badQuantity, .badScenario:
+      .tooLittleMemory, .badQuantity, .badFile:
       64
     case .noSuchFile: 5
-    case .unreadableFile: 6
+    case .unreadableFile, .exposedFile: 6
     case .worker: 1
     case .otherProtocol: 8
     }
@@ -56,11 +59,12 @@ extension RunnerError: CustomStringConvertible {
         + " ask for fewer coroutines or backends"
     case .badQuantity(let what, let text, let wanted):
       "\(what) is `\(text)`; write \(wanted)"
-    case .badScenario(let file, let line, let column, let fact, let mend):
+    case .badFile(let file, let line, let column, let fact, let mend):
       "\(file):\(line):\(column): \(fact); \(mend)"
     case .noSuchFile(let path): "no file \(path); check the path"
     case .unreadableFile(let path, let reason):
       "cannot read \(path): \(reason); check its permissions"
+    case .exposedFile(let path, let fact, let mend): "\(path) is not trusted: \(fact); \(mend)"
     case .worker(let error): error.description
     case .otherProtocol(let theirs, let ours):
       "the worker speaks protocol \(theirs), not \(ours); build both from one commit"

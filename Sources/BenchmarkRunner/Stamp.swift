@@ -10,6 +10,20 @@ public enum Stamp {
   /// - Parameter executable: Path of the executable.
   /// - Returns: The version; "unknown" where nothing is written down.
   public static func source(of executable: String) -> SourceVersion {
+    let facts = facts(of: executable)
+    return SourceVersion(
+      commit: facts["commit"] ?? unknown, dirty: ["true", "1", "yes"].contains(facts["dirty"]),
+      branch: facts["branch"] ?? unknown, build: hash(ofFile: executable) ?? unknown)
+  }
+
+  /// Tells the commit of an executable, without reading the whole of it.
+  public static func commit(of executable: String) -> String {
+    facts(of: executable)["commit"] ?? unknown
+  }
+
+  private static let unknown = "unknown"
+
+  private static func facts(of executable: String) -> [String: String] {
     // Without a stamp the version is unknown, which is not an error.
     let text = (try? String(contentsOfFile: executable + ".stamp", encoding: .utf8)) ?? ""
     var facts: [String: String] = [:]
@@ -20,9 +34,7 @@ public enum Stamp {
           parts[1].trimmingCharacters(in: .whitespaces)
       }
     }
-    return SourceVersion(
-      commit: facts["commit"] ?? "unknown", dirty: ["true", "1", "yes"].contains(facts["dirty"]),
-      branch: facts["branch"] ?? "unknown", build: hash(ofFile: executable) ?? "unknown")
+    return facts
   }
 
   /// Hashes a file.

@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "CContexts.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -29,11 +31,29 @@ void gb_counters_read(gb_counters *counters) {
 
 void gb_die_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
-int gb_pin_here(void) {
-    int cpu = sched_getcpu();
-    if (cpu < 0) return -1;
+int gb_pin_to(int cpu) {
+    if (cpu < 0 || cpu >= CPU_SETSIZE) return -1;
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     return sched_setaffinity(0, sizeof set, &set) == 0 ? cpu : -1;
+}
+
+int gb_pin_here(void) { return gb_pin_to(sched_getcpu()); }
+
+int gb_leave_last_cpu(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 2) return -1;
+    int last = CPU_SETSIZE - 1;
+    while (!CPU_ISSET(last, &set)) last--;
+    CPU_CLR(last, &set);
+    DIR *threads = opendir("/proc/self/task");
+    if (!threads) return -1;
+    // Threads that are made meanwhile have the set of the one that makes them.
+    for (struct dirent *entry; (entry = readdir(threads));) {
+        int thread = atoi(entry->d_name);
+        if (thread > 0) (void)sched_setaffinity(thread, sizeof set, &set);
+    }
+    closedir(threads);
+    return last;
 }

@@ -49,6 +49,12 @@ public struct JobProgress: Codable, Hashable, Sendable {
     self.block = block
     self.blocks = blocks
   }
+
+  /// The share of all blocks of all groups that is complete, 0 to 1.
+  public var share: Double {
+    guard groups > 0, blocks > 0 else { return 0 }
+    return (Double(group - 1) + Double(block) / Double(blocks)) / Double(groups)
+  }
 }
 
 /// What the rows of a group measured in one block.

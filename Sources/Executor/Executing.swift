@@ -18,6 +18,17 @@ public protocol Executing: Sendable {
   func stop() async
 }
 
+/// An executor that is a process, for whoever keeps it running.
+public protocol SupervisedExecutor: Executing {
+  /// The process's id; nil before it has started, and once it is gone.
+  var pid: Int32? { get async }
+
+  /// Waits until the process is gone.
+  ///
+  /// - Returns: How it ended; `stopped` when it was asked to.
+  func gone() async -> ExecutorError
+}
+
 extension Executing {
   public func hello(deadline: Duration) async throws(ExecutorError) -> HelloReply {
     var request = ExecutorRequest(id: 0, op: .hello)

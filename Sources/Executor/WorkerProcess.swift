@@ -11,7 +11,7 @@ import SystemPackage
 /// The process cannot outlive its client: end of file on its input ends a sound one, SIGKILL ends
 /// every other one. It runs in a process group of its own, so that Ctrl-C in a terminal reaches
 /// the runner alone.
-public actor WorkerProcess: Executing {
+public actor WorkerProcess: SupervisedExecutor {
   /// How long a worker may take to leave after its input has ended.
   private static let farewell = Duration.seconds(2)
 
@@ -26,6 +26,9 @@ public actor WorkerProcess: Executing {
   private var cause: ExecutorError?
 
   private var complaints = Complaints()
+
+  /// nil before the process has started, and once it is gone.
+  public private(set) var pid: Int32?
 
   /// Set once the process is gone.
   private var ending: ExecutorError?
@@ -115,7 +118,14 @@ public actor WorkerProcess: Executing {
     timer.cancel()
   }
 
+  public func gone() async -> ExecutorError {
+    await process?.value
+    return ending ?? .stopped
+  }
+
   // MARK: What the process says
+
+  private func started(_ number: Int32) { pid = number }
 
   private func received(_ line: String) {
     guard let waiting else { return end(.garbled("a line that nobody asked for")) }
@@ -152,6 +162,7 @@ public actor WorkerProcess: Executing {
     }
     let why = cause ?? how
     ending = why
+    pid = nil
     questions.finish()
     if let waiting {
       self.waiting = nil
@@ -181,6 +192,7 @@ public actor WorkerProcess: Executing {
       .path(.init(path)), arguments: .init(arguments), platformOptions: options,
       input: .inputWriter, output: .sequence, error: .sequence
     ) { execution in
+      await worker.started(execution.processIdentifier.value)
       let standardError = execution.standardError
       // Not of the group: what a process says last is read to its end.
       async let complaints: Void = hear(standardError, for: worker)

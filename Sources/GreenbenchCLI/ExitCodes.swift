@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import BenchmarkRunner
+import DaemonClient
+import DaemonServer
 import ResultStore
 
 /// An error that knows the code its process ends with.
@@ -13,6 +15,8 @@ protocol ExitCoded: Error {
 
 extension RunnerError: ExitCoded {}
 extension StoreError: ExitCoded {}
+extension DaemonClientError: ExitCoded {}
+extension ServerError: ExitCoded {}
 
 /// The exit codes.
 enum ExitCodes: Int32, CaseIterable {
@@ -21,9 +25,11 @@ enum ExitCodes: Int32, CaseIterable {
   case rowFailed = 3
   case notFound = 5
   case permission = 6
+  case bad = 7
   case schema = 8
   case nothingRan = 9
   case usage = 64
+  case unreachable = 70
   case busy = 75
   case interrupted = 130
 
@@ -32,12 +38,14 @@ enum ExitCodes: Int32, CaseIterable {
     case .ok: "everything asked for was done"
     case .internalError: "something failed that no other code names"
     case .rowFailed: "a workload failed, crashed, hung, or its checksum is wrong"
-    case .notFound: "there is no such session, store or file"
-    case .permission: "a file may not be read or written"
+    case .notFound: "there is no such session, job, schedule, store or file"
+    case .permission: "a file or socket may not be used, or is not to be trusted"
+    case .bad: "`daemon doctor` found something bad"
     case .schema: "the store or the worker is of another version"
     case .nothingRan: "nothing was measured"
     case .usage: "the command line or a scenario file is wrong"
-    case .busy: "another process holds the store"
+    case .unreachable: "no daemon answers"
+    case .busy: "the store, the queue or the daemon is busy; try again"
     case .interrupted: "Ctrl-C came; complete blocks are stored"
     }
   }

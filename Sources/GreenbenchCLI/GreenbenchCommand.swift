@@ -15,7 +15,8 @@ public struct GreenbenchCommand: AsyncParsableCommand {
       tells the version, `greenbench exit-codes` what the exit codes mean.
       """,
     subcommands: [
-      RunCommand.self, ListCommand.self, ShowCommand.self, CompareCommand.self, SQLCommand.self,
+      RunCommand.self, AttachCommand.self, QueueCommand.self, ScheduleCommand.self,
+      DaemonCommand.self, ListCommand.self, ShowCommand.self, CompareCommand.self, SQLCommand.self,
       WorkloadCommand.self, BackendCommand.self, CompletionsCommand.self, VersionCommand.self,
       ExitCodesCommand.self, WorkerCommand.self,
     ])
@@ -51,7 +52,13 @@ public struct GreenbenchCommand: AsyncParsableCommand {
   static func rewritten(_ arguments: [String]) -> [String] {
     if arguments.first == "--version" { return ["version"] + arguments.dropFirst() }
     if arguments.prefix(2) == ["help", "exit-codes"] { return ["exit-codes"] }
-    return arguments
+    // The word after it may be the workload.
+    return arguments.indices.map { index in
+      guard arguments[index] == "--wait-for-quiet",
+        index + 1 == arguments.count || Double(arguments[index + 1]) == nil
+      else { return arguments[index] }
+      return "--wait-for-quiet=\(JobOptions.quietPercent)"
+    }
   }
 
   private static func parserExit(_ error: any Error) -> Int32 {
@@ -88,5 +95,8 @@ struct WorkerCommand: ParsableCommand {
     commandName: "worker", abstract: "Runs workloads for a runner, over standard input and output.",
     shouldDisplay: false)
 
-  func run() { WorkerService.serve() }
+  @Option(help: "The CPU to stay on. The one that it starts on if not given.")
+  var cpu: Int32?
+
+  func run() { WorkerService.serve(cpu: cpu) }
 }

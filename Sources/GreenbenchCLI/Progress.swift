@@ -1,6 +1,7 @@
 // One line on the terminal that tells how far a run has come and when it will be done.
 
 import BenchmarkRunner
+import DaemonAPI
 import Foundation
 
 /// Shows progress on standard error, if that is a terminal.
@@ -22,6 +23,14 @@ final class ProgressLine {
   private var columns: Int { Terminal.width == .max ? 80 : Terminal.width }
 
   func show(_ progress: RunProgress) {
+    show(
+      JobProgress(
+        phase: progress.phase.rawValue, workload: progress.workload, backend: progress.backend,
+        group: progress.group, groups: progress.groups, block: progress.block,
+        blocks: progress.blocks))
+  }
+
+  func show(_ progress: JobProgress) {
     guard shown else { return }
     let now = clock.now
     if let last, now - last < Self.interval { return }
@@ -30,20 +39,26 @@ final class ProgressLine {
     write("\r\(line)\u{1B}[K")
   }
 
+  /// Shows a sentence in place of the line, while nothing moves.
+  func show(_ sentence: String) {
+    guard shown else { return }
+    last = clock.now
+    write("\r\(sentence.prefix(max(1, columns - 1)))\u{1B}[K")
+  }
+
   /// Takes the line away.
   func clear() {
     if last != nil { write("\r\u{1B}[K") }
   }
 
-  static func line(_ progress: RunProgress, elapsed: Duration, width: Int) -> String {
+  static func line(_ progress: JobProgress, elapsed: Duration, width: Int) -> String {
     var parts = [progress.workload]
     if progress.groups > 1 { parts.append("group \(progress.group)/\(progress.groups)") }
     parts.append("block \(progress.block)/\(progress.blocks)")
-    parts.append("\(Int(progress.share * 100)) %")
-    parts.append("\(progress.phase.rawValue) \(progress.backend)")
-    if progress.share > 0 {
-      parts.append("ETA " + clockText(elapsed * ((1 - progress.share) / progress.share)))
-    }
+    let share = progress.share
+    parts.append("\(Int(share * 100)) %")
+    parts.append("\(progress.phase) \(progress.backend)")
+    if share > 0 { parts.append("ETA " + clockText(elapsed * ((1 - share) / share))) }
     return String(parts.joined(separator: "  ").prefix(max(1, width - 1)))
   }
 

@@ -212,6 +212,13 @@ struct TextTable {
 
 /// JSON for other programs: one document, keys sorted.
 enum JSONDocument {
+  /// One line, for streams of documents.
+  static func line(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+  }
+
   static func text(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -235,6 +242,8 @@ enum Terminal {
     }
     return Int(size.ws_col)
   }
+
+  static var isInteractive: Bool { isatty(STDOUT_FILENO) == 1 }
 
   /// Only on a terminal, and only without `NO_COLOR`.
   static var hasColour: Bool {

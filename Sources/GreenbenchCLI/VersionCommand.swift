@@ -10,7 +10,7 @@ struct VersionCommand: ParsableCommand {
   static let number = "0.1.0"
 
   /// The newest schema of the store that this program reads and writes.
-  static let schema = 2
+  static let schema = 3
 
   static let configuration = CommandConfiguration(
     commandName: "version", abstract: "Tells the version of this program.")

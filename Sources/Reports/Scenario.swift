@@ -17,6 +17,8 @@ public struct Scenario: Codable, Hashable, Sendable {
   public var blocks: Int
   public var batchesPerVisit: Int
   public var batchNanoseconds: Int
+
+  /// Of orders and workloads; the daemon draws one in the place of 0.
   public var seed: UInt64
 
   public static let standardStack = "64KiB"
@@ -48,12 +50,12 @@ public struct Scenario: Codable, Hashable, Sendable {
     case batchNanoseconds = "batch_ns"
   }
 
-  /// Reads a scenario: what is not there has its standard value, and a seed is drawn.
+  /// Reads a scenario: only the workload has to be there, all else has its standard value.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
       workload: try values.decode(String.self, forKey: .workload),
-      seed: try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? Self.randomSeed())
+      seed: try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? 0)
     func take<Value: Decodable>(_ key: CodingKeys, _ place: inout Value) throws {
       place = try values.decodeIfPresent(Value.self, forKey: key) ?? place
     }

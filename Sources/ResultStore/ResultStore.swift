@@ -21,7 +21,10 @@ public import Reports
 public struct ResultStore: Sendable {
   /// The file.
   public let path: String
-  private let queue: DatabaseQueue
+  let queue: DatabaseQueue
+
+  /// How long a writer waits for another process.
+  static let busySeconds = 5
 
   /// Opens a file.
   ///
@@ -114,7 +117,7 @@ public struct ResultStore: Sendable {
   ) throws(StoreError) -> (columns: [String], rows: [[String]]) {
     var configuration = Configuration()
     configuration.readonly = true
-    configuration.busyMode = .timeout(5)
+    configuration.busyMode = .timeout(Double(Self.busySeconds))
     do {
       let reader = try DatabaseQueue(path: path, configuration: configuration)
       return try reader.inDatabase { db in try Self.answer(sql, db) }
@@ -136,16 +139,33 @@ public struct ResultStore: Sendable {
   /// - Parameter record: What was measured.
   /// - Throws: What SQLite reports; then nothing is stored.
   public func append(_ record: SessionRecord) throws(StoreError) {
+    try write { db in try SessionWriter(db: db).append(record) }
+  }
+
+  /// One transaction that reads.
+  func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
     do {
-      try queue.write { db in try SessionWriter(db: db).append(record) }
+      return try queue.read(body)
     } catch {
       throw StoreError(error, path: path)
     }
   }
 
-  private func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+  /// One transaction: what the closure writes is stored when it returns, and not when it throws.
+  func write<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
     do {
-      return try queue.read(body)
+      return try queue.write(body)
+    } catch {
+      throw StoreError(error, path: path)
+    }
+  }
+
+  /// For what SQLite does outside of transactions only.
+  func withoutTransaction<Value>(
+    _ body: (Database) throws -> Value
+  ) throws(StoreError) -> Value {
+    do {
+      return try queue.inDatabase(body)
     } catch {
       throw StoreError(error, path: path)
     }
@@ -178,7 +198,7 @@ extension ResultStore {
   // While one process puts a new file into WAL mode, SQLite tells another one that the file is busy
   // without waiting; so the waiting is done here.
   private static func connect(_ path: String, readOnly: Bool) throws -> DatabaseQueue {
-    let deadline = ContinuousClock.now + .seconds(5)
+    let deadline = ContinuousClock.now + .seconds(busySeconds)
     while true {
       do {
         return try connectOnce(path, readOnly: readOnly)
@@ -193,7 +213,7 @@ extension ResultStore {
   private static func connectOnce(_ path: String, readOnly: Bool) throws -> DatabaseQueue {
     var configuration = Configuration()
     configuration.readonly = readOnly
-    configuration.busyMode = .timeout(5)
+    configuration.busyMode = .timeout(Double(busySeconds))
     let queue = try DatabaseQueue(path: path, configuration: configuration)
     try queue.read { db in try check(db, path: path, readOnly: readOnly) }
     if !readOnly {

@@ -2,12 +2,12 @@
 
 import GRDB
 
-/// The tables: step "1" made all but `memory`, which step "2" added.
+/// The tables: step "1" made most, step "2" added `memory`, step "3" what the daemon has.
 ///
 /// Steps are only added. A step that was released is never changed: files out there ran it.
 enum Schema {
   /// What this program writes into `PRAGMA user_version`, and the most that it reads.
-  static let version = 2
+  static let version = 3
 
   /// "gbrs" in ASCII: tells a result store from every other SQLite file.
   static let applicationID = 0x6762_7273
@@ -26,6 +26,10 @@ enum Schema {
         try db.execute(sql: "ALTER TABLE run ADD COLUMN \(column) REAL")
       }
       try db.execute(sql: "PRAGMA user_version = 2")
+    }
+    migrator.registerMigration("3") { db in
+      try db.execute(sql: DaemonTables.step)
+      try db.execute(sql: "PRAGMA user_version = 3")
     }
     return migrator
   }

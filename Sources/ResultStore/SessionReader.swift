@@ -218,7 +218,7 @@ struct SessionReader {
 
   private func require<Value>(_ value: Value?, _ what: String) throws -> Value {
     guard let value else {
-      throw StoreError.database(path: path, code: 11, message: "\(what) that nobody wrote")
+      throw StoreError.unwritten(what, path: path)
     }
     return value
   }
@@ -234,5 +234,14 @@ enum JSONText {
 
   static func decode<Value: Decodable>(_ text: String) throws -> Value {
     try JSONDecoder().decode(Value.self, from: Data(text.utf8))
+  }
+
+  /// Decodes what is in a store: a text of another shape is damage.
+  static func decode<Value: Decodable>(_ text: String, what: String, path: String) throws -> Value {
+    do {
+      return try decode(text)
+    } catch {
+      throw StoreError.unwritten(what, path: path)
+    }
   }
 }

@@ -2,7 +2,7 @@
 
 import GRDB
 
-/// Why a session could not be stored or found.
+/// Why something could not be stored or found.
 public enum StoreError: Error, Hashable, Sendable {
   /// A newer greenbench wrote the schema. Nothing was changed.
   case schemaTooNew(path: String, found: Int, supported: Int)
@@ -32,6 +32,19 @@ public enum StoreError: Error, Hashable, Sendable {
 
   /// The SQL text is wrong, or would write.
   case sql(message: String)
+
+  /// There is no such job, or it was dropped in time.
+  case noSuchJob(Int)
+  case noSuchSchedule(Int)
+
+  /// The client submitted another request under this key; nothing was stored.
+  case keyTaken(client: String, key: String, job: Int)
+
+  /// As many jobs are open as may be; nothing was stored.
+  case queueFull(limit: Int)
+
+  /// The file system has no room for what was to be written; nothing of it was stored.
+  case full(path: String)
 
   /// SQLite reports an error that none of the other cases names.
   case database(path: String, code: Int32, message: String)
@@ -67,6 +80,16 @@ extension StoreError: CustomStringConvertible {
       """
     case .sql(let message):
       "\(message); give one SELECT, the tables are in sqlite_schema"
+    case .noSuchJob(let id):
+      "there is no job \(id); see `greenbench queue ls`"
+    case .noSuchSchedule(let id):
+      "there is no schedule \(id); see `greenbench schedule ls`"
+    case .keyTaken(let client, let key, let job):
+      "\(client) used the key \"\(key)\" for job \(job), another request; choose another key"
+    case .queueFull(let limit):
+      "\(limit) jobs are waiting, which is the most that may; try again when some are done"
+    case .full(let path):
+      "the file system of \(path) is full; free some of it, or name another file with --store"
     case .database(let path, let code, let message):
       "\(path): SQLite error \(code), \(message); check the file with `PRAGMA integrity_check`"
     }
@@ -75,11 +98,12 @@ extension StoreError: CustomStringConvertible {
   /// The exit status of a command that ends with this error.
   public var exitCode: Int32 {
     switch self {
-    case .noStore, .noSuchSession, .ambiguous: 5
+    case .noStore, .noSuchSession, .ambiguous, .noSuchJob, .noSuchSchedule: 5
     case .notWritable: 6
     case .schemaTooNew, .notADatabase, .damagedBlob: 8
-    case .sql: 64
-    case .busy: 75
+    case .sql, .keyTaken: 64
+    case .busy, .queueFull: 75
+    case .full: 1
     case .database(_, let code, _): code & 0xFF == ResultCode.SQLITE_CORRUPT.rawValue ? 8 : 1
     }
   }
@@ -95,6 +119,7 @@ extension StoreError {
       let message = error.message ?? "no message"
       switch error.resultCode {
       case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy(path: path)
+      case .SQLITE_FULL: self = .full(path: path)
       case .SQLITE_NOTADB: self = .notADatabase(path: path)
       case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
         self = .notWritable(path: path, reason: message)
@@ -104,5 +129,11 @@ extension StoreError {
     default:
       self = .database(path: path, code: 0, message: "\(error)")
     }
+  }
+
+  /// A value in the file that no program wrote.
+  static func unwritten(_ what: String, path: String) -> StoreError {
+    .database(
+      path: path, code: ResultCode.SQLITE_CORRUPT.rawValue, message: "\(what) that nobody wrote")
   }
 }

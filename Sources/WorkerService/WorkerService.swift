@@ -10,12 +10,15 @@ public enum WorkerService {
   /// Serves until `bye`, or until the runner closes the pipe.
   ///
   /// Stays on one CPU, ignores Ctrl-C (the runner decides what it means) and dies with the runner.
-  public static func serve() {
+  ///
+  /// - Parameter cpu: Which CPU; nil for the one that it is on.
+  public static func serve(cpu: Int32? = nil) {
     signal(SIGINT, SIG_IGN)
     // Without it an overflow is a crash like any other.
     _ = OverflowReport.enable()
     gb_die_with_parent()
-    _ = gb_pin_here()
+    // Where that is refused, the kernel's counters tell of batches that moved.
+    _ = cpu.map(gb_pin_to) ?? gb_pin_here()
     let worker = Worker()
     let encoder = JSONEncoder()
     let decoder = JSONDecoder()

@@ -28,7 +28,7 @@ struct RunnerTests {
     }
     let runner = BenchmarkRunner(pressure: { nil }, launch: launch)
     return try await runner.run(
-      scenario, commandLine: "test", source: Self.source, shouldStop: shouldStop)
+      scenario, commandLine: "test", source: Self.source, hooks: RunHooks(shouldStop: shouldStop))
   }
 
   @Test("A sound run has every block of every row, and the control's")
@@ -132,6 +132,39 @@ struct RunnerTests {
     #expect(record.report.exit == 130)
     #expect(record.report.verdict == .interrupted)
     #expect(record.report.rows.allSatisfy { $0.status == .interrupted && $0.blocks == 2 })
+  }
+
+  @Test("A run without time left measures a block of every group, verified, and says so")
+  func timeBudget() async throws {
+    let log = FakeExecutor.Log()
+    let runner = BenchmarkRunner(pressure: { nil }, launch: { FakeExecutor(log) })
+    let record = try await runner.run(
+      scenario(["rounds": [10, 20]]), commandLine: "test", source: Self.source,
+      hooks: RunHooks(timeBudget: .zero))
+    #expect(record.report.exit == 0)
+    #expect(record.report.rows.count == 6)
+    #expect(record.report.rows.allSatisfy { $0.blocks == 1 && $0.verified })
+    #expect(record.report.notes == ["the time budget ended 14 of 16 blocks early"])
+  }
+
+  @Test("Every block is asked for, then told with what its rows measured")
+  func blockHooks() async throws {
+    let log = FakeExecutor.Log()
+    let runner = BenchmarkRunner(pressure: { nil }, launch: { FakeExecutor(log) })
+    let before = Atomic(0)
+    let told = Mutex([[String]]())
+    _ = try await runner.run(
+      scenario(), commandLine: "test", source: Self.source,
+      hooks: RunHooks(
+        blockDone: { group, rows in
+          #expect(group == 1)
+          #expect(rows.allSatisfy { $0.block.batches.count == 4 })
+          told.withLock { $0.append(rows.map(\.backend)) }
+        },
+        beforeBlock: { before.add(1, ordering: .relaxed) }))
+    #expect(before.load(ordering: .relaxed) == 8)
+    #expect(
+      told.withLock { $0 } == Array(repeating: ["native", "ucontext", "thread"], count: 8))
   }
 
   @Test("Lists make groups with block numbers of their own")

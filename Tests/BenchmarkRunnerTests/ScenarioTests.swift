@@ -72,7 +72,7 @@ struct ScenarioFileTests {
     #expect {
       try ScenarioFile.parse("workload: [a\nblocks: 3", file: "a.yaml", seed: 1)
     } throws: { error in
-      guard case .badScenario("a.yaml", 2, _, _, _) = error as? RunnerError else { return false }
+      guard case .badFile("a.yaml", 2, _, _, _) = error as? RunnerError else { return false }
       return true
     }
   }
@@ -107,6 +107,15 @@ struct PartsTests {
     #expect(Quantity.nanoseconds("2s") == 2_000_000_000)
     #expect(Quantity.nanoseconds("5") == nil)
     #expect(Quantity.nanoseconds("ms") == nil)
+    #expect(Quantity.seconds("90s") == 90)
+    #expect(Quantity.seconds("10m") == 600)
+    #expect(Quantity.seconds("1_0h") == 36_000)
+    for text in ["10", "0s", "10ms", "1d", "m", "9e18h"] { #expect(Quantity.seconds(text) == nil) }
+    #expect(Quantity.decimal("2.5") == 2.5)
+    #expect(Quantity.decimal("10") == 10)
+    for text in ["", ".5", "5.", "-1", "1e3", "nan", "inf", "0x1", "1.2.3"] {
+      #expect(Quantity.decimal(text) == nil, "\(text)")
+    }
   }
 
   @Test("Nearest names")
@@ -174,10 +183,11 @@ struct PartsTests {
       (.outOfRange(what: "x", value: 1, least: 2, most: 3), "x is 1; choose from 2 to 3", 64),
       (.badQuantity(what: "x", text: "y", wanted: "z"), "x is `y`; write z", 64),
       (
-        .badScenario(file: "f", line: 1, column: 2, fact: "a", mend: "b"), "f:1:2: a; b", 64
+        .badFile(file: "f", line: 1, column: 2, fact: "a", mend: "b"), "f:1:2: a; b", 64
       ),
       (.noSuchFile("f"), "no file f; check the path", 5),
       (.unreadableFile("f", reason: "r"), "cannot read f: r; check its permissions", 6),
+      (.exposedFile("f", fact: "a", mend: "b"), "f is not trusted: a; b", 6),
       (.worker(.stopped), "the worker was stopped; start it again", 1),
       (
         .otherProtocol(theirs: 2, ours: 1),

@@ -16,7 +16,8 @@ struct CommandTests {
 
   init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "command-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
   }
 
   /// The program that the same build made, beside the test bundle.
@@ -27,11 +28,27 @@ struct CommandTests {
 
   var store: String { folder.appending(path: "results.sqlite").path }
 
-  func start(_ arguments: [String]) throws -> (Process, Pipe, Pipe) {
+  /// Takes the folder away.
+  func remove() {
+    do {
+      try FileManager.default.removeItem(at: folder)
+    } catch {
+      Issue.record(error)
+    }
+  }
+
+  /// Starts the program; variables that are given come in place of those of this test.
+  func start(
+    _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> (Process, Pipe, Pipe) {
     let (process, output, complaint) = (Process(), Pipe(), Pipe())
     process.executableURL = Self.program
     process.arguments = arguments
-    process.environment = ["GREENBENCH_DB": store, "PATH": "/usr/bin:/bin"]
+    // Not the daemon of whoever runs the tests.
+    process.environment = [
+      "GREENBENCH_DB": store, "GREENBENCH_DAEMON": "off", "GREENBENCH_RUNTIME_DIR": folder.path,
+      "PATH": "/usr/bin:/bin",
+    ].merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = complaint
@@ -86,6 +103,14 @@ struct CommandTests {
     (["run", "ping-pong", "--stack", "64kb"], "64KiB"),
     (["run", "ping-pong", "--stack", "1KiB"], "16384"),
     (["run", "no/such/file.yaml"], "no/such/file.yaml"),
+    (["run", "@../up"], "@backends"),
+    (["run", "ping-pong", "--wait-for-quiet", "--no-daemon"], "--no-daemon"),
+    (["run", "--wait-for-quiet", "ping-pong", "--quiet-deadline", "soon"], "10m"),
+    (["run", "ping-pong", "--priority", "11"], "-10 to 10"),
+    (["run", "ping-pong", "--daemon", "http://10.0.0.1:80"], "127.0.0.1"),
+    (["queue", "ls", "--state", "asleep"], "queued"),
+    (["schedule", "add", "0 3 * * *", "ping-pong", "--detach"], "greenbench run"),
+    (["daemon", "run", "--log-level", "loud"], "log-level"),
     (["rum"], "--help"),
   ]) func wrongUsageIs64AndNamesTheMend(arguments: [String], mend: String) throws {
     let outcome = try end(start(arguments))

@@ -21,12 +21,14 @@ import Testing
         try store.append(Samples.session())
       }
       try DatabaseQueue(path: path).inDatabase { db in
-        try db.execute(sql: "PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE)")
+        try db.execute(
+          sql: "PRAGMA user_version = \(Schema.version + 1); PRAGMA wal_checkpoint(TRUNCATE)")
       }
       let before = try bytes(path)
-      #expect(throws: StoreError.schemaTooNew(path: path, found: 3, supported: 2)) {
-        try ResultStore(path: path, readOnly: readOnly)
-      }
+      #expect(
+        throws: StoreError.schemaTooNew(
+          path: path, found: Schema.version + 1, supported: Schema.version)
+      ) { try ResultStore(path: path, readOnly: readOnly) }
       #expect(try bytes(path) == before)
     }
   }
@@ -43,7 +45,7 @@ import Testing
             """)
       }
       let before = try bytes(path)
-      #expect(throws: StoreError.schemaTooNew(path: path, found: 7, supported: 2)) {
+      #expect(throws: StoreError.schemaTooNew(path: path, found: 7, supported: Schema.version)) {
         try ResultStore(path: path)
       }
       #expect(try bytes(path) == before)
@@ -204,6 +206,8 @@ import Testing
       (.noStore(path: "p"), 5), (.busy(path: "p"), 75),
       (.noSuchSession(name: "x", similar: []), 5), (.noSuchSession(name: "x", similar: ["y"]), 5),
       (.ambiguous(name: "x", matches: ["x1", "x2"]), 5),
+      (.noSuchJob(1), 5), (.noSuchSchedule(1), 5), (.keyTaken(client: "c", key: "k", job: 1), 64),
+      (.queueFull(limit: 1), 75), (.full(path: "p"), 1),
       (.damagedBlob(path: "p", session: "s", run: 1), 8), (.sql(message: "no such table"), 64),
       (.database(path: "p", code: 13, message: "full"), 1),
       (.database(path: "p", code: 267, message: "malformed"), 8),

@@ -51,4 +51,12 @@ void gb_die_with_parent(void);
 /// Pins the calling thread to the CPU it is on. Returns the CPU, or -1 when that was refused.
 int gb_pin_here(void);
 
+/// Pins the calling thread to a CPU. Returns the CPU, or -1 when that was refused.
+int gb_pin_to(int cpu);
+
+/// Takes the last CPU that the calling thread may use from all threads of the process.
+///
+/// Returns that CPU, or -1 when there is no other one, or it was refused.
+int gb_leave_last_cpu(void);
+
 #endif

@@ -1,0 +1,253 @@
+// Which job runs when, and what becomes of it.
+
+import BenchmarkRunner
+import DaemonAPI
+import Logging
+import Metrics
+import Reports
+import ResultStore
+
+extension JobService {
+  /// Starts the next job if one may run.
+  func dispatch() {
+    guard running == nil, !isDraining else { return }
+    holding = hold()
+    guard holding == nil else { return }
+    var reasons: [Int: String] = [:]
+    let standard = configuration.quiet
+    let wantsQuiet = standard != nil || queue.wantsQuiet
+    let pressure = wantsQuiet ? setting.pressurePercent() : nil
+    let job = queue.next { job in
+      guard let quiet = job.request.quiet ?? standard, let pressure else { return true }
+      if pressure <= quiet.pressurePercentMax { return true }
+      reasons[job.id] =
+        "waits for quiet: tasks waited for a CPU in \(Int(pressure.rounded())) % of the last "
+        + "10 s, and \(Int(quiet.pressurePercentMax.rounded())) % are allowed"
+      return false
+    }
+    if let job {
+      begin(job)
+    } else {
+      waitForQuiet(reasons)
+    }
+  }
+
+  private func hold() -> String? {
+    if isQueuePaused { return "the queue is paused; resume it with `greenbench daemon resume`" }
+    if configuration.quietHours?.contains(at: setting.now(), in: setting.timeZone()) == true {
+      return "these are quiet hours"
+    }
+    return nil
+  }
+
+  // MARK: Waiting for quiet
+
+  private func waitForQuiet(_ reasons: [Int: String]) {
+    let now = setting.now()
+    quietSince = quietSince.filter { reasons[$0.key] != nil }
+    guard !reasons.isEmpty else { return }
+    holding = "all jobs wait for quiet"
+    for (id, reason) in reasons {
+      guard var job = queue.job(id), let quiet = job.request.quiet ?? configuration.quiet
+      else { continue }
+      let since = quietSince[id] ?? now
+      quietSince[id] = since
+      if Double(now - since) / 1e9 >= quiet.deadlineSeconds {
+        expire(job)
+      } else if job.reason != reason {
+        job.reason = reason
+        queue.put(job)
+        watchersTell(job)
+      }
+    }
+    setAlarm()
+  }
+
+  private func expire(_ job: Job) {
+    var job = job
+    quietSince[job.id] = nil
+    job.state = .expired
+    job.reason = "the machine did not become quiet in time"
+    job.exit = 9
+    job.endedUnixNanoseconds = setting.now()
+    let ended = job
+    // Out of the queue at once, or it would expire again before it is stored.
+    _ = queue.remove(job.id)
+    Task { await self.store(ended, record: nil) }
+  }
+
+  // MARK: Running
+
+  private func begin(_ job: Job) {
+    let run = RunningJob(id: job.id, watchers: watchersOf(job.id))
+    running = run
+    quietSince[job.id] = nil
+    queue.serve(job.client)
+    Task { await self.perform(job, run) }
+  }
+
+  private func perform(_ job: Job, _ run: RunningJob) async {
+    var job = job
+    job.state = .running
+    job.reason = nil
+    job.startedUnixNanoseconds = setting.now()
+    queue.put(job)
+    guard await announce(job) else {
+      // Nothing runs of which the store does not know.
+      job.state = .queued
+      job.startedUnixNanoseconds = nil
+      queue.put(job)
+      return release(nextAfterTrouble: true)
+    }
+    watchersTell(job)
+    let outcome: Result<SessionRecord, RunnerError>
+    do {
+      outcome = .success(try await measure(job, run))
+    } catch {
+      outcome = .failure(error)
+    }
+    // What was said about the job meanwhile, as by a pause, is over.
+    job = queue.job(job.id) ?? job
+    let (ended, record) = conclude(job, run, outcome)
+    await store(ended, record: record)
+    release(nextAfterTrouble: false)
+  }
+
+  /// Stores that a job begins; false when the store does not take it.
+  private func announce(_ job: Job) async -> Bool {
+    let now = setting.now()
+    do {
+      tell(
+        try await keeper.use { store throws(StoreError) in
+          try store.save(
+            job, record: nil, event: (.jobStarted, job.request.scenario.workload), at: now)
+        })
+      trouble = nil
+      return true
+    } catch {
+      meet(error, job.id)
+      return false
+    }
+  }
+
+  private func measure(
+    _ job: Job, _ run: RunningJob
+  ) async throws(RunnerError) -> SessionRecord {
+    let supervisor = supervisor
+    let runner = BenchmarkRunner { await supervisor.lend() }
+    let line =
+      job.request.commandLine.isEmpty ? "job \(job.id) of the daemon" : job.request.commandLine
+    let budget = job.request.timeBudgetSeconds.map { Duration.seconds($0) }
+    var scenario = job.request.scenario
+    if scenario.seed == 0 { scenario.seed = Scenario.randomSeed() }
+    return try await runner.run(
+      scenario, commandLine: line, source: setting.source,
+      hooks: run.hooks(timeBudget: budget))
+  }
+
+  /// What a job has become, and the session that is to be stored with it.
+  private func conclude(
+    _ job: Job, _ run: RunningJob, _ outcome: Result<SessionRecord, RunnerError>
+  ) -> (Job, SessionRecord?) {
+    var job = job
+    job.reason = nil
+    job.endedUnixNanoseconds = setting.now()
+    switch (outcome, run.stop) {
+    // Stopped too late: all of it was measured.
+    case (.success(let record), let stop) where stop == nil || record.report.exit == 0:
+      job.state = .done
+      job.session = record.report.session
+      job.exit = record.report.exit
+      return (job, record)
+    case (.success(let record), .cancelled):
+      job.state = .cancelled
+      job.reason = "cancelled while it ran; what was complete is stored"
+      job.session = record.report.session
+      job.exit = 130
+      return (job, record)
+    // A worker that was killed at the drain's deadline is no failure of its row.
+    case (.success(let record), _):
+      return interrupted(job, record)
+    case (.failure, .draining):
+      return interrupted(job, nil)
+    case (.failure(let error), let stop):
+      job.state = stop == nil ? .failed : .cancelled
+      job.reason = error.description
+      job.exit = stop == nil ? error.exitCode : 130
+      return (job, nil)
+    }
+  }
+
+  /// The daemon stops in the middle of a job.
+  private func interrupted(_ job: Job, _ record: SessionRecord?) -> (Job, SessionRecord?) {
+    var job = job
+    job.interruptions += 1
+    if job.request.resumes {
+      job.state = .queued
+      job.reason = "the daemon stopped in the middle of it; begins anew"
+      job.startedUnixNanoseconds = nil
+      job.endedUnixNanoseconds = nil
+      return (job, nil)
+    }
+    job.state = .interrupted
+    job.reason = "the daemon stopped in the middle of it; submit it again"
+    job.session = record?.report.session
+    job.exit = 130
+    return (job, record)
+  }
+
+  /// Stores what became of a job, however long that takes: nothing that was measured is dropped.
+  private func store(_ job: Job, record: SessionRecord?) async {
+    var backOff = BackOff(first: .seconds(1), longest: .seconds(30))
+    let event: (kind: DaemonEvent.Kind, message: String) =
+      job.state.isFinal ? (.jobEnded, Self.sentence(about: job)) : (.jobRequeued, job.reason ?? "")
+    while true {
+      let now = setting.now()
+      do {
+        tell(
+          try await keeper.use { store throws(StoreError) in
+            try store.save(job, record: record, event: event, at: now)
+          })
+        trouble = nil
+        break
+      } catch {
+        meet(error, job.id)
+        // A daemon that is to end does not wait for a store: the next one finds the job running.
+        if isDraining { return }
+        let wait = max(backOff.failed(), .milliseconds(100))
+        // Nobody cancels this task.
+        try? await Task.sleep(for: wait)
+      }
+    }
+    if job.state.isFinal {
+      _ = queue.remove(job.id)
+      jobsDone += 1
+      Counter(label: "greenbench_jobs_ended", dimensions: [("state", job.state.rawValue)])
+        .increment()
+    } else {
+      queue.put(job)
+    }
+    watchersTell(job)
+  }
+
+  private static func sentence(about job: Job) -> String {
+    var words = job.state.rawValue
+    if let exit = job.exit { words += ", exit \(exit)" }
+    if let session = job.session { words += ", session \(session)" }
+    if let reason = job.reason { words += ": \(reason)" }
+    return words
+  }
+
+  private func meet(_ error: StoreError, _ job: Int) {
+    trouble = error.description
+    logger.error("the store took nothing", metadata: ["job": "\(job)", "error": "\(error)"])
+    Counter(label: "greenbench_store_failures").increment()
+  }
+
+  private func release(nextAfterTrouble: Bool) {
+    running = nil
+    wakeIdle()
+    // After trouble with the store the alarm tries again, not this loop.
+    if nextAfterTrouble { setAlarm() } else { dispatch() }
+  }
+}

@@ -1,0 +1,53 @@
+// The store on a thread of its own: SQLite blocks, and nobody who answers a client may.
+
+import DaemonAPI
+import Dispatch
+import Reports
+import ResultStore
+
+/// The one way to the store within a daemon: calls come one after the other.
+actor StoreKeeper {
+  private let thread = StoreThread()
+  private let store: ResultStore
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // SAFETY: the executor lives as long as this actor, which has it.
+    unsafe thread.asUnownedSerialExecutor()
+  }
+
+  init(_ store: ResultStore) { self.store = store }
+
+  /// Does something with the store, while nobody else does.
+  func use<Value: Sendable>(
+    _ body: @Sendable (ResultStore) throws(StoreError) -> Value
+  ) throws(StoreError) -> Value {
+    try body(store)
+  }
+}
+
+/// Runs what is to be done with the store, one after the other, on threads that may block.
+private final class StoreThread: SerialExecutor {
+  private let queue = DispatchQueue(label: "greenbench.store")
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async {
+      // SAFETY: the queue runs one closure at a time, as a serial executor must.
+      unsafe job.runSynchronously(on: self.asUnownedSerialExecutor())
+    }
+  }
+}
+
+extension Refusal {
+  /// What to say to a client when the store did not do something.
+  init(_ error: StoreError) {
+    switch error {
+    case .noSuchSession, .ambiguous: self.init(.notFound, error.description)
+    case .queueFull:
+      self.init(.queueFull, error.description, retryAfterSeconds: 5)
+    case .keyTaken: self.init(.conflict, error.description)
+    case .busy: self.init(.store, error.description, retryAfterSeconds: 5)
+    default: self.init(.store, error.description)
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// A daemon put together: its folder, its store, its jobs, its server.
+
+import DaemonAPI
+import DaemonJobs
+import DaemonServer
+import Executor
+import Foundation
+import Logging
+import Measurement
+import Metrics
+import Reports
+import ResultStore
+
+/// What `greenbench daemon run` runs.
+struct DaemonHouse {
+  let paths: RuntimePaths
+  let storePath: String
+
+  /// The configuration file, read again at SIGHUP.
+  let configurationPath: String
+
+  /// The program that is started as a worker.
+  let worker: String
+  let source: SourceVersion
+
+  /// What the command line says, over what the file says.
+  let change: @Sendable (inout DaemonConfiguration) -> Void
+
+  /// Serves until a signal ends it.
+  ///
+  /// - Throws: What cannot be read, made, opened or listened on.
+  func run() async throws {
+    let configuration = try readConfiguration()
+    let environment = ProcessInfo.processInfo.environment
+    LoggingSystem.bootstrap { label in
+      LogLines(label: label, level: configuration.logLevel, environment: environment)
+    }
+    let metrics = MetricsRegistry()
+    MetricsSystem.bootstrap(metrics)
+    let logger = Logger(label: "greenbench")
+
+    // First the folder: who has its lock is the only daemon, and the only one to open the store.
+    let claim = try RuntimeClaim(paths)
+    // The log of writes is emptied by a daemon that ends by itself.
+    let wasKilled = FileSize.bytes(of: storePath + "-wal") > 0
+    let store = try ResultStore(path: storePath)
+    let jobs = JobService(
+      store: store, configuration: configuration, setting: setting(CPUPlacement.leaveLastCPU()),
+      logger: logger)
+    try await jobs.start(checksStore: wasKilled)
+
+    var serving = ServerConfiguration(
+      paths: paths, tcpPort: configuration.tcpPort.map(UInt16.init),
+      version: VersionCommand.number, environment: environment)
+    serving.connectionsMax = configuration.connectionsMax
+    let server = DaemonServer(
+      service: jobs, claim: claim, configuration: serving,
+      hooks: Hooks(
+        drain: { await jobs.drain(deadline: .seconds($0)) },
+        reload: { await reload(jobs, logger) }),
+      metrics: metrics, logger: logger)
+    do {
+      try await server.run()
+    } catch {
+      // A server that ended by itself leaves jobs that run.
+      await jobs.drain(deadline: .zero)
+      throw error
+    }
+    await jobs.drain(deadline: .zero)
+  }
+
+  private func readConfiguration() throws -> DaemonConfiguration {
+    var configuration = try DaemonConfigurationFile.read(configurationPath)
+    change(&configuration)
+    return configuration
+  }
+
+  private func reload(_ jobs: JobService, _ logger: Logger) async {
+    do {
+      await jobs.reload(try readConfiguration())
+    } catch {
+      logger.error("the configuration stays as it was", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func setting(_ cpu: Int32?) -> JobService.Setting {
+    let (worker, arguments) = (worker, ["worker"] + (cpu.map { ["--cpu", "\($0)"] } ?? []))
+    return JobService.Setting(
+      version: VersionCommand.number, source: source,
+      launch: { await WorkerProcess.launch(worker, arguments: arguments) },
+      allocatedBytes: AllocatedBytes.now)
+  }
+}
+
+/// The size of a file.
+private enum FileSize {
+  /// 0 where there is no such file.
+  static func bytes(of path: String) -> Int {
+    // One that is not there, or cannot be asked, has nothing in it.
+    let facts = try? FileManager.default.attributesOfItem(atPath: path)
+    return (facts?[.size] as? Int) ?? 0
+  }
+}

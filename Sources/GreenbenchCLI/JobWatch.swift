@@ -1,0 +1,73 @@
+// Watches a job of the daemon to its end, and ends as the run itself would have.
+
+import ArgumentParser
+import DaemonAPI
+import DaemonClient
+import Foundation
+import Glibc
+import Reports
+
+/// A job that ended without a session.
+struct JobWithoutSession: ExitCoded, CustomStringConvertible {
+  var job: Job
+
+  var exitCode: Int32 {
+    if let exit = job.exit, exit != 0 { return exit }
+    return switch job.state {
+    case .cancelled, .interrupted: ExitCodes.interrupted.rawValue
+    case .expired: ExitCodes.busy.rawValue
+    case .done: ExitCodes.nothingRan.rawValue
+    case .queued, .paused, .running, .failed: ExitCodes.internalError.rawValue
+    }
+  }
+
+  var description: String {
+    let reason = job.reason ?? "job \(job.id) \(job.state.rawValue), and nothing was stored"
+    // The daemon's sentences bring their mends along.
+    return reason.contains("; ")
+      ? reason : "\(reason); see `greenbench daemon events --after 0` for job \(job.id)"
+  }
+}
+
+/// One who watches.
+struct JobWatch {
+  let client: DaemonClient
+  let output: ReportOutput
+
+  /// Shows how a job goes, then its report.
+  ///
+  /// - Parameter id: The job.
+  /// - Throws: The exit code of the run, `JobWithoutSession`, or `DaemonClientError`.
+  func watch(_ id: Int) async throws {
+    let job = try await follow(id)
+    guard let session = job.session else { throw JobWithoutSession(job: job) }
+    let report = try await client.session(session)
+    try output.show(report)
+    try output.conclude(report, exit: job.exit ?? report.exit)
+  }
+
+  /// Leaves a job to itself, and ends the process.
+  static func detach(from id: Int) -> Never {
+    if isatty(STDERR_FILENO) == 1 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    GreenbenchCommand.complain("job \(id) goes on; attach to it with `greenbench attach \(id)`")
+    _exit(ExitCodes.interrupted.rawValue)
+  }
+
+  private func follow(_ id: Int) async throws -> Job {
+    let line = ProgressLine(shown: !output.quiet && isatty(STDERR_FILENO) == 1)
+    defer { line.clear() }
+    for try await update in client.updates(job: id) {
+      switch update {
+      case .progress(let progress): line.show(progress)
+      case .block: break
+      case .state(let job):
+        if job.state.isFinal { return job }
+        if job.state != .running {
+          line.show("job \(id) \(job.state.rawValue)" + (job.reason.map { ": \($0)" } ?? ""))
+        }
+      }
+    }
+    // The stream ends with a final state, or throws; this is for a reader that was cancelled.
+    return try await client.job(id)
+  }
+}

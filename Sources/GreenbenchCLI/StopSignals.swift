@@ -1,0 +1,40 @@
+// Ctrl-C and SIGTERM, for commands that have something to end first.
+
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Whether somebody asked a run to stop.
+final class StopFlag: Sendable {
+  private let asked = Atomic(false)
+
+  var isUp: Bool { asked.load(ordering: .relaxed) }
+
+  func raise() { asked.store(true, ordering: .relaxed) }
+}
+
+/// Calls back at Ctrl-C and SIGTERM, as long as it lives.
+final class StopSignals {
+  private let sources: [any DispatchSourceSignal]
+
+  /// - Parameter act: Told how many signals have come, the present one included.
+  init(_ act: @escaping @Sendable (_ count: Int) -> Void) {
+    let count = Count()
+    sources = [SIGINT, SIGTERM].map { number in
+      _ = signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler { act(count.next()) }
+      source.resume()
+      return source
+    }
+  }
+
+  deinit {
+    for source in sources { source.cancel() }
+  }
+
+  private final class Count: Sendable {
+    private let value = Atomic(0)
+    func next() -> Int { value.add(1, ordering: .relaxed).newValue }
+  }
+}

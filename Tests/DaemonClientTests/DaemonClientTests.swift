@@ -1,4 +1,0 @@
-// What DaemonClient promises.
-
-import DaemonAPI
-import Testing
