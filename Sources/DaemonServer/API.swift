@@ -145,8 +145,7 @@ struct API: Sendable {
 
   private static func filter(_ call: Call) throws(Refusal) -> JobFilter {
     var filter = JobFilter()
-    for name in call.query["state"]?.split(separator: ",", omittingEmptySubsequences: false) ?? []
-    {
+    for name in call.query["state"]?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
       guard let state = Job.State(rawValue: String(name)) else {
         throw Refusal(
           .malformed,
@@ -174,7 +173,9 @@ struct API: Sendable {
     return EventStream.frame(event: update.name, data: data)
   }
 
-  /// JSON of one line. These values are ours and finite, so that they can be written.
+  /// JSON of one line.
+  ///
+  /// These values are ours and finite, so that they can be written.
   private static func line(_ value: some Encodable) -> String {
     guard let data = try? Answer.encode(value) else { return "null" }
     return String(decoding: data, as: UTF8.self)

@@ -20,7 +20,11 @@ struct Admission: Sendable {
         status: 403, message: "the Host is not this daemon's; ask for http://127.0.0.1:\(port)")
     }
     // No page has any business here, and a program sends no Origin.
-    if fields.contains(.origin) || fields[Self.fetchSite].map({ $0 != "none" }) == true {
+    let isFromPage = fields.contains { field in
+      field.name == .origin
+        || (field.name.canonicalName == "sec-fetch-site" && field.value != "none")
+    }
+    if isFromPage {
       return Objection(
         status: 403, message: "this is a browser's request; use a program")
     }
@@ -38,7 +42,4 @@ struct Admission: Sendable {
   private var hosts: Set<String> {
     ["localhost:\(port)", "127.0.0.1:\(port)", "[::1]:\(port)"]
   }
-
-  // A constant of letters and hyphens is a name.
-  private static let fetchSite = HTTPField.Name("Sec-Fetch-Site")!
 }

@@ -24,6 +24,8 @@ struct Call: Sendable {
   /// The number in the path.
   ///
   /// - Parameter noun: What it is the number of.
+  /// - Returns: A number greater than zero.
+  /// - Throws: That there is no such thing.
   func number(of noun: String) throws(Refusal) -> Int {
     let text = parts.first ?? ""
     guard let number = Int(text), number > 0, text.allSatisfy({ $0.isNumber }) else {
@@ -76,7 +78,8 @@ struct Call: Sendable {
     case .keyNotFound(let key, let context):
       return "\(place(context, key)) is missing; send it"
     case .valueNotFound(let type, let context), .typeMismatch(let type, let context):
-      return "\(place(context)) is of another type; send \(words[ObjectIdentifier(type)] ?? "an object")"
+      return
+        "\(place(context)) is of another type; send \(words[ObjectIdentifier(type)] ?? "an object")"
     case .dataCorrupted(let context):
       return "\(place(context)) has a value that is out of its range; look at /v1/openapi.json"
     @unknown default:

@@ -18,7 +18,7 @@ final class ConnectionClock: ChannelDuplexHandler {
     let write: TimeAmount
 
     /// For a client to close its end after ours was closed.
-    let linger = TimeAmount.seconds(2)
+    let linger = TimeAmount.milliseconds(500)
 
     init(_ configuration: ServerConfiguration) {
       request = .nanoseconds(Int64(configuration.requestSeconds * 1e9))

@@ -49,6 +49,7 @@ public struct DaemonServer: Sendable {
   /// - Parameters:
   ///   - signals: Those that end it; for tests, none, and no others are trapped either.
   ///   - began: Is given the group when connections are accepted.
+  /// - Throws: Why nothing can be listened on.
   func run(
     stoppingAt signals: [UnixSignal], began: @escaping @Sendable (ServiceGroup) -> Void
   ) async throws(ServerError) {

@@ -84,7 +84,9 @@ final class FrameRelay: Sendable {
     taker?.resume(returning: EventStream.ping)
   }
 
-  /// The next frame; nil at the end. One caller at a time.
+  /// The next frame; nil at the end.
+  ///
+  /// One caller at a time.
   func take() async -> String? {
     await withCheckedContinuation { taker in
       let (frame, putter, isEnded) = state.withLock { state in

@@ -61,7 +61,8 @@ struct ListenerService: Service {
             serving.logger.warning(
               "a connection of another user was closed",
               metadata: ["user": "\(user.map { "\($0)" } ?? "unknown")"])
-            return channel.eventLoop.makeFailedFuture(PeerCheck.Foreign())
+            // To fail keeps it from being served, and does not yet close it.
+            return channel.close().flatMapThrowing { throw PeerCheck.Foreign() }
           }
           return Self.setUp(channel, http, serving)
         }

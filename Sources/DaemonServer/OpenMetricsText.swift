@@ -11,6 +11,7 @@ struct OpenMetricsText {
   /// - Parameters:
   ///   - registry: Whose series to write.
   ///   - gauges: More gauges, each with its sentence.
+  /// - Returns: The document, with its end mark.
   static func document(
     of registry: MetricsRegistry, gauges: [(family: String, help: String, value: Double)]
   ) -> String {

@@ -39,7 +39,8 @@ struct Responder: Sendable {
     metrics.answered(
       route: template, method: table.knows(request.method) ? request.method.rawValue : "other",
       status: answer.status,
-      nanoseconds: isStream ? nil : lasted.seconds * 1_000_000_000 + lasted.attoseconds / 1_000_000_000)
+      nanoseconds: isStream
+        ? nil : lasted.seconds * 1_000_000_000 + lasted.attoseconds / 1_000_000_000)
   }
 
   /// The answer, and the route's template for the metrics.
@@ -84,7 +85,8 @@ struct Responder: Sendable {
 
   private func withoutBody(of request: Request, _ answer: Answer) -> Answer {
     var answer = answer
-    answer.isLast = request.headers[.contentLength].map { $0 != "0" } == true
+    answer.isLast =
+      request.headers[.contentLength].map { $0 != "0" } == true
       || request.headers.contains(.transferEncoding)
     return answer
   }
@@ -106,8 +108,9 @@ struct Responder: Sendable {
     }
     return Call(
       parts: parts, query: query, body: try await body(of: request, route), client: client,
-      idempotencyKey: request.headers[Self.idempotencyKey],
-      lastEventID: request.headers[Self.lastEventID])
+      idempotencyKey: Self.value(
+        of: DaemonProtocol.idempotencyHeader.lowercased(), in: request.headers),
+      lastEventID: Self.value(of: "last-event-id", in: request.headers))
   }
 
   private func body(of request: Request, _ route: Route) async throws(Refusal) -> [UInt8] {
@@ -162,7 +165,8 @@ struct Responder: Sendable {
     try await body.finish(nil)
   }
 
-  // Constants of letters and hyphens are names.
-  private static let idempotencyKey = HTTPField.Name(DaemonProtocol.idempotencyHeader)!
-  private static let lastEventID = HTTPField.Name("Last-Event-ID")!
+  /// The first value under a name in lower case.
+  private static func value(of name: String, in fields: HTTPFields) -> String? {
+    fields.first { $0.name.canonicalName == name }?.value
+  }
 }

@@ -2,7 +2,9 @@
 
 public import DaemonAPI
 
-/// How to serve. All times are in seconds.
+/// How to serve.
+///
+/// All times are in seconds.
 public struct ServerConfiguration: Hashable, Sendable {
   public var paths: RuntimePaths
 

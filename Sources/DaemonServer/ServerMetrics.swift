@@ -42,8 +42,11 @@ struct ServerMetrics: Sendable {
     ).increment()
   }
 
+  /// Counts an answer.
+  ///
   /// - Parameters:
   ///   - route: The template, not the path: paths are without end.
+  ///   - method: One that some route has, or `other`.
   ///   - status: Counted by its first digit.
   ///   - nanoseconds: nil for a stream, whose length says nothing of the server.
   func answered(route: String, method: String, status: Int, nanoseconds: Int64?) {

@@ -125,7 +125,9 @@ enum SystemCalls {
     return FileFacts(found)
   }
 
-  /// nil where nothing is. A link is looked at itself.
+  /// What lies at a name; nil where nothing is.
+  ///
+  /// A link is looked at itself.
   static func facts(
     of name: String, in folder: borrowing Descriptor
   ) throws(SystemFailure) -> FileFacts? {

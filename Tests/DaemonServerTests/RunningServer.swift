@@ -46,6 +46,9 @@ struct RunningServer: Sendable {
     }
   }
 
+  /// Its metrics, without a request that would be counted, or be too slow itself.
+  var figures: String { OpenMetricsText.document(of: metrics, gauges: []) }
+
   func wire() async throws -> Wire { try await Wire.unix(configuration.paths.socket) }
 
   /// Sends one request over the Unix socket, and reads until the server closes.
@@ -97,10 +100,21 @@ struct Reply: CustomStringConvertible {
   }
 }
 
+/// What a test wants otherwise than usual.
+struct Change {
+  let apply: (inout ServerConfiguration) -> Void
+
+  static func set<Value>(
+    _ path: WritableKeyPath<ServerConfiguration, Value>, _ value: Value
+  ) -> Change {
+    Change { $0[keyPath: path] = value }
+  }
+}
+
 /// Runs a server around a test.
 func withServer(
   tcp: Bool = false, service: FakeService = FakeService(), hooks: Hooks = Hooks(),
-  adjust: (inout ServerConfiguration) -> Void = { _ in },
+  adjust: Change = Change { _ in },
   _ body: @escaping @Sendable (RunningServer) async throws -> Void
 ) async throws {
   let folder = try Folder()
@@ -110,12 +124,12 @@ func withServer(
 
 func withServer(
   in folder: Folder, tcp: Bool = false, service: FakeService = FakeService(),
-  hooks: Hooks = Hooks(), adjust: (inout ServerConfiguration) -> Void = { _ in },
+  hooks: Hooks = Hooks(), adjust: Change = Change { _ in },
   _ body: @escaping @Sendable (RunningServer) async throws -> Void
 ) async throws {
   var configuration = ServerConfiguration(
     paths: folder.runtime, tcpPort: tcp ? 0 : nil, version: "9.9.9", environment: [:])
-  adjust(&configuration)
+  adjust.apply(&configuration)
   let metrics = MetricsRegistry()
   let (listening, listens) = AsyncStream.makeStream(of: [String].self)
   let (groups, group) = AsyncStream.makeStream(of: ServiceGroup.self)

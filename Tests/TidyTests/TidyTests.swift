@@ -43,6 +43,9 @@ struct TidyTests {
     "NIOPosix": ["DaemonServer", "DaemonClient"],
     "NIOHTTP1": ["DaemonServer", "DaemonClient"],
     "CSockets": ["DaemonServer", "DaemonClient"],
+    "HTTPTypes": ["DaemonServer"],
+    "NIOExtras": ["DaemonServer"],
+    "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
   ]
