@@ -154,6 +154,10 @@ class Crowd:
         link = getattr(client, which)
         try:
             received = link.recv(262144)
+            if not received and client.asked is None:
+                # It was idle for long; the next question finds a new connection.
+                self.drop(client, which)
+                return
             if not received:
                 raise WireError("closed without an answer")
             client.buffer += received

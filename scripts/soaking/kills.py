@@ -66,7 +66,10 @@ class Life:
             worker = self.worker()
             if target == "worker":
                 if self.context.random.random() < 0.3:
-                    self.kill_worker_at_work()
+                    try:
+                        self.kill_worker_at_work()
+                    except (OSError, WireError) as error:
+                        self.faults.append(f"after a worker was killed: {error}")
                 else:
                     self.end_worker(worker)
                     time.sleep(self.context.random.uniform(0.0, 0.1))
