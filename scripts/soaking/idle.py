@@ -23,8 +23,13 @@ def soak(context):
     taken = time.monotonic() - begin
     for name in watched:
         # A thread that is new counts from zero; one that ended is lost, and was not idle.
-        woken = sum(
-            count - before[name][0].get(thread, 0) for thread, count in after[name][0].items())
+        by_thread = {
+            thread: count - before[name][0].get(thread, 0)
+            for thread, count in after[name][0].items()}
+        woken = sum(by_thread.values())
+        context.say(f"{name}: " + (", ".join(
+            f"{count} times {process.thread_name(watched[name], thread)} ({thread})"
+            for thread, count in by_thread.items() if count) or "never"))
         percent = 100 * (after[name][1] - before[name][1]) / taken
         context.bar(
             f"wake-ups of the {name}", f"{woken / taken:.2f} a second over {taken:.0f} s",

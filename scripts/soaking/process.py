@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import time
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -52,17 +53,18 @@ def wakeups(pid):
 
 
 def cpu_seconds(pid):
-    """Time on a CPU, of all threads: in nanoseconds where the kernel counts so, else in ticks."""
+    """Time on a CPU, in all, of threads that have ended too."""
+    # What clock_getcpuclockid(3) makes of a pid: the CPU clock of a whole process.
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def thread_name(pid, thread):
+    """What a thread calls itself."""
     try:
-        total = 0
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
-                total += int(file.read().split()[0])
-        return total / 1e9
-    except FileNotFoundError:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        with open(f"/proc/{pid}/task/{thread}/comm") as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return "ended"
 
 
 def parents():
