@@ -145,8 +145,7 @@ struct API: Sendable {
 
   private static func filter(_ call: Call) throws(Refusal) -> JobFilter {
     var filter = JobFilter()
-    for name in call.query["state"]?.split(separator: ",", omittingEmptySubsequences: false) ?? []
-    {
+    for name in call.query["state"]?.split(separator: ",", omittingEmptySubsequences: false) ?? [] {
       guard let state = Job.State(rawValue: String(name)) else {
         throw Refusal(
           .malformed,

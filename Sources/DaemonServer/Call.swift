@@ -76,7 +76,8 @@ struct Call: Sendable {
     case .keyNotFound(let key, let context):
       return "\(place(context, key)) is missing; send it"
     case .valueNotFound(let type, let context), .typeMismatch(let type, let context):
-      return "\(place(context)) is of another type; send \(words[ObjectIdentifier(type)] ?? "an object")"
+      return
+        "\(place(context)) is of another type; send \(words[ObjectIdentifier(type)] ?? "an object")"
     case .dataCorrupted(let context):
       return "\(place(context)) has a value that is out of its range; look at /v1/openapi.json"
     @unknown default:

@@ -43,7 +43,7 @@ public struct LogLines: LogHandler {
 
   public func log(event: LogEvent) {
     var text = isForJournal ? "<\(Self.priority(of: event.level))>{" : "{"
-    if !isForJournal { text += "\"time\":\(Self.quoted(Self.now)),"}
+    if !isForJournal { text += "\"time\":\(Self.quoted(Self.now))," }
     text += "\"level\":\"\(event.level.rawValue)\",\"logger\":\(Self.quoted(label))"
     text += ",\"message\":\(Self.quoted(event.message.description))"
     if let error = event.error { text += ",\"error\":\(Self.quoted("\(error)"))" }

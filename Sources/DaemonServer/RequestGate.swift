@@ -146,7 +146,8 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
         return malformed("there are both Content-Length and Transfer-Encoding; send one of them")
       }
       if head.headers["transfer-encoding"].map({ $0.lowercased() }) != ["chunked"] {
-        return Verdict(status: 501, message: "only chunked is understood; send it so or with a length")
+        return Verdict(
+          status: 501, message: "only chunked is understood; send it so or with a length")
       }
     }
     if head.headers["content-length"].count > 1 {

@@ -39,7 +39,8 @@ struct Responder: Sendable {
     metrics.answered(
       route: template, method: table.knows(request.method) ? request.method.rawValue : "other",
       status: answer.status,
-      nanoseconds: isStream ? nil : lasted.seconds * 1_000_000_000 + lasted.attoseconds / 1_000_000_000)
+      nanoseconds: isStream
+        ? nil : lasted.seconds * 1_000_000_000 + lasted.attoseconds / 1_000_000_000)
   }
 
   /// The answer, and the route's template for the metrics.
@@ -84,7 +85,8 @@ struct Responder: Sendable {
 
   private func withoutBody(of request: Request, _ answer: Answer) -> Answer {
     var answer = answer
-    answer.isLast = request.headers[.contentLength].map { $0 != "0" } == true
+    answer.isLast =
+      request.headers[.contentLength].map { $0 != "0" } == true
       || request.headers.contains(.transferEncoding)
     return answer
   }

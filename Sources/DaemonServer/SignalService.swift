@@ -60,7 +60,9 @@ struct DrainService: Service {
     logger.notice("draining")
     let began = ContinuousClock.now
     let isDone = await Deadline.meets(seconds) { [hooks, seconds] in await hooks.drain(seconds) }
-    if !isDone { logger.error("what runs did not end in time", metadata: ["seconds": "\(seconds)"]) }
+    if !isDone {
+      logger.error("what runs did not end in time", metadata: ["seconds": "\(seconds)"])
+    }
     logger.notice("drained", metadata: ["lasted": "\(ContinuousClock.now - began)"])
   }
 }

@@ -102,14 +102,19 @@ final class FakeService: DaemonService, Sendable {
 
   func events(after seq: Int, limit: Int) async throws(Refusal) -> EventPage {
     EventPage(
-      events: [DaemonEvent(seq: seq + 1, at: "2026-01-01T00:00:00.000Z", kind: .jobStarted, job: 3, message: "it began")],
+      events: [
+        DaemonEvent(
+          seq: seq + 1, at: "2026-01-01T00:00:00.000Z", kind: .jobStarted, job: 3,
+          message: "it began")
+      ],
       next: seq + 1)
   }
 
   func eventStream(after seq: Int) async throws(Refusal) -> AsyncStream<DaemonEvent> {
     let (stream, continuation) = AsyncStream.makeStream(of: DaemonEvent.self)
     continuation.yield(
-      DaemonEvent(seq: seq + 1, at: "2026-01-01T00:00:00.000Z", kind: .jobStarted, message: "first"))
+      DaemonEvent(seq: seq + 1, at: "2026-01-01T00:00:00.000Z", kind: .jobStarted, message: "first")
+    )
     state.withLock { $0.eventStreams.append(continuation) }
     return stream
   }

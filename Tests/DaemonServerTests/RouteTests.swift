@@ -161,7 +161,9 @@ struct RouteTests {
         "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/jobs/5 HTTP/1.1\r\nHost: x\r\n\r\n"
           + "GET /v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
       let text = reply.description
-      let places = ["200 OK", "404 Not Found", #""api":"v1""#].map { text.range(of: $0)?.lowerBound }
+      let places = ["200 OK", "404 Not Found", #""api":"v1""#].map {
+        text.range(of: $0)?.lowerBound
+      }
       let found = places.compactMap { $0 }
       #expect(found.count == 3)
       #expect(found == found.sorted())
