@@ -101,13 +101,26 @@ final class ClientConnection: Sendable {
     channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
   }
 
-  /// Waits for the next part of the answer.
+  /// Waits for the next part of the answer, until an instant.
   func next(by deadline: ClientDeadline) async throws(DaemonClientError) -> HTTPClientResponsePart {
+    try await next(deadline) { deadline.instant }
+  }
+
+  /// Waits for the next part of the answer, for some time.
+  ///
+  /// The time begins with the waiting: a process that was stopped meanwhile finds what has come.
+  func next(within silence: Duration) async throws(DaemonClientError) -> HTTPClientResponsePart {
+    try await next(ClientDeadline(silence)) { .now() + TimeAmount(silence) }
+  }
+
+  private func next(
+    _ deadline: ClientDeadline, until instant: @escaping @Sendable () -> NIODeadline
+  ) async throws(DaemonClientError) -> HTTPClientResponsePart {
     let (channel, reader) = (channel, reader)
     do {
       return try await withTaskCancellationHandler {
         try await channel.eventLoop.flatSubmit {
-          reader.value.next(by: deadline.instant, on: channel.eventLoop)
+          reader.value.next(by: instant(), on: channel.eventLoop)
         }.get()
       } onCancel: {
         channel.close(promise: nil)

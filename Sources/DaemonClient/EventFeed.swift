@@ -73,7 +73,7 @@ actor EventFeed {
   /// Connects if there is no connection, and reads a piece.
   private func readOn() async throws(DaemonClientError) {
     guard let connection else { return try await connect() }
-    switch try await connection.next(by: ClientDeadline(core.limits.silence)) {
+    switch try await connection.next(within: core.limits.silence) {
     case .head: throw .nonsense(place: core.place, reason: "an answer with two heads")
     case .body(let part):
       do {

@@ -10,7 +10,9 @@ import Testing
 struct FaultTests {
   private func error(at path: String) async -> DaemonClientError? {
     await #expect(throws: DaemonClientError.self) {
-      try await DaemonClient(.socket(path: path)).status()
+      var limits = ClientLimits()
+      limits.deadline = .seconds(300)
+      return try await DaemonClient(.socket(path: path), limits: limits).status()
     }
   }
 

@@ -12,6 +12,8 @@ struct QuestionTests {
     _ server: ScriptedServer, _ change: (inout ClientLimits) -> Void = { _ in }
   ) -> DaemonClient {
     var limits = ClientLimits()
+    // Other tests may keep the CPUs for themselves for longer than a user would wait.
+    limits.deadline = .seconds(300)
     change(&limits)
     return DaemonClient(server.address, limits: limits)
   }

@@ -8,11 +8,13 @@ import Testing
 @testable import DaemonClient
 
 struct StreamTests {
-  private func impatient(_ server: ScriptedServer) -> DaemonClient {
+  private func impatient(
+    _ server: ScriptedServer, silence: Duration = .seconds(300)
+  ) -> DaemonClient {
     QuestionTests.client(server) {
       $0.resumptionPause = .milliseconds(1)
       $0.resumptionsMax = 3
-      $0.silence = .milliseconds(200)
+      $0.silence = silence
     }
   }
 
@@ -103,7 +105,8 @@ struct StreamTests {
     } _: { server in
       var updates: [JobUpdate] = []
       let error = await #expect(throws: DaemonClientError.self) {
-        for try await update in impatient(server).updates(job: 5) { updates.append(update) }
+        let client = impatient(server, silence: .milliseconds(500))
+        for try await update in client.updates(job: 5) { updates.append(update) }
       }
       #expect(updates == [.state(Sample.job(.running))])
       #expect(error?.exitCode == 70)
@@ -152,7 +155,7 @@ struct StreamTests {
     try await ScriptedServer.with { _, _, _ in
       [.send(ScriptedServer.streamHead), .send(ScriptedServer.chunk(running))]
     } _: { server in
-      let client = DaemonClient(server.address)
+      let client = QuestionTests.client(server)
       let (began, continuation) = AsyncStream.makeStream(of: Void.self)
       let reader = Task {
         for try await _ in client.updates(job: 5) { continuation.yield() }
