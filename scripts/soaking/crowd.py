@@ -26,6 +26,7 @@ RESIDENT_MAX = 64_000_000
 PATTERN = "ABBA"
 # Blocks on both sides of a change that belong to neither phase.
 EDGE_BLOCKS = 3
+PHASE_BLOCKS_MIN = 4 * EDGE_BLOCKS
 
 
 def soak(context):
@@ -65,6 +66,7 @@ class Experiment:
         self.requests = 2400 if context.quick else REQUESTS
         self.phase = -1
         self.phase_end = 0.0
+        self.phase_border = 0
         self.crowd_seconds = 0.0
         self.present = "A"
         # When the crowd came, if it is there.
@@ -132,7 +134,7 @@ class Experiment:
         if not self.processes:
             self.start_crowd()
         now = time.monotonic()
-        if changes and now < self.phase_end:
+        if changes and (now < self.phase_end or block < self.phase_border):
             return
         self.phase += 1
         who = PATTERN[self.phase % len(PATTERN)]
@@ -140,6 +142,7 @@ class Experiment:
             changes.append((block, who, self.phase // len(PATTERN)))
         self.change(who, job)
         self.phase_end = now + self.phase_seconds
+        self.phase_border = block + PHASE_BLOCKS_MIN
 
     def change(self, who, job):
         now = time.monotonic()
@@ -155,7 +158,7 @@ class Experiment:
         store = sqlite3.connect(f"file:{self.daemon.store}?mode=ro", uri=True, timeout=30)
         try:
             rows = store.execute(
-                "SELECT number, p10_ns FROM block JOIN run ON run.id = run_id JOIN session ON "
+                "SELECT number, block.p10_ns FROM block JOIN run ON run.id = run_id JOIN session ON "
                 "session.id = session_id WHERE uuid = ? AND ordinal = 1 ORDER BY number", (session,)
             ).fetchall()
         finally:

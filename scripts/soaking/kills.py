@@ -10,7 +10,7 @@ import process
 from audit import audit
 from daemon import long_job, tiny_job
 from ledger import FINAL, Ledger
-from wire import Wire, WireError, job_of
+from wire import Wire, WireError, job_of, stream
 
 KILLS = 1000
 RESTART_MAX = 2.0
@@ -48,6 +48,8 @@ class Life:
         self.faults = []
         self.stale_sockets = 0
         self.orphans = 0
+        self.crashed_rows = 0
+        self.crashed_controls = 0
         # Threads take from it; a count does that in one step.
         self.serials = itertools.count(1)
 
@@ -112,15 +114,15 @@ class Life:
         with self.daemon.wire() as wire:
             serial = next(self.serials)
             key = f"long-{serial}"
-            job = long_job(serial, 400, priority=10)
+            job = long_job(serial, 150, priority=10)
             self.ledger.ask(key, job)
             answer = wire.submit(job, key)
             if answer.status == 429:
                 return
             long = job_of(answer)
             self.ledger.acknowledge(key, long)
-            if not self.await_measuring(wire, long["id"]):
-                self.faults.append(f"job {long['id']} is not measured within 30 s")
+            if not self.await_block(long["id"]):
+                self.faults.append(f"job {long['id']} ended before its first block was told")
                 return
             time.sleep(self.context.random.uniform(0.0, 0.2))
             worker = next(iter(one["pid"] for one in wire.get("/v1/status")["workers"]), None)
@@ -132,18 +134,29 @@ class Life:
                     return
                 time.sleep(0.01)
             # Not noted: the other thread may be about to note what it was before.
-            if told["state"] != "done" or told.get("exit") != 3:
-                self.faults.append(f"the worker of job {long['id']} was killed: {told}")
+            self.look_at_crash(wire, told)
 
-    def await_measuring(self, wire, job):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            status = wire.get("/v1/status")
-            measuring = any(one["state"] == "measuring" for one in status["workers"])
-            if status["queue"].get("running") == job and measuring:
-                return True
-            time.sleep(0.005)
-        return False
+    def look_at_crash(self, wire, told):
+        """The row at work is crashed; where that was the control, an event tells of it."""
+        job = told["id"]
+        if told["state"] == "done" and told.get("exit") == 3:
+            self.crashed_rows += 1
+            return
+        after = max(0, wire.get("/v1/status")["last_event"] - 500)
+        events = wire.get(f"/v1/events?after={after}&limit=1000")["events"]
+        deaths = [one for one in events if one["kind"] == "worker-died" and one.get("job") == job]
+        if told["state"] == "done" and any("SIGKILL" in one["message"] for one in deaths):
+            self.crashed_controls += 1
+        else:
+            self.faults.append(f"the worker of job {job} was killed: {told}")
+
+    def await_block(self, job):
+        """Whether the job is seen at work: a worker that dies before that is replaced unseen."""
+        updates = stream(self.daemon.socket, f"/v1/jobs/{job}/updates", 30.0)
+        try:
+            return any(name == "block" for name, _ in updates)
+        finally:
+            updates.close()
 
     def restart(self):
         """Starts it again, and looks whether it remembers."""
@@ -174,6 +187,10 @@ class Life:
         context.bar("stale sockets replaced", f"{self.stale_sockets:,}", "at least 1", self.stale_sockets > 0)
         context.bar("all jobs come to an end", "yes" if idle else "no", "yes", idle)
         context.count("faults around kills", self.faults)
+        context.bar(
+            "workers killed at work", f"{self.crashed_rows:,} crashed rows, {self.crashed_controls:,} "
+            "beside the row, in the control", "a crashed row at least",
+            self.crashed_rows > 0, judged=not context.quick)
         context.bar("workers of dead daemons", f"{self.orphans}", "0", self.orphans == 0)
         jobs = audit(context, self.daemon, self.ledger)
         requeued = sum(1 for job in jobs if job["interruptions"])

@@ -31,6 +31,12 @@ def peak_bytes(pid):
     return int(_field(f"/proc/{pid}/status", "VmHWM").split()[0]) * 1024
 
 
+def forget_peak(pid):
+    """From now on the peak is that of what comes."""
+    with open(f"/proc/{pid}/clear_refs", "w") as file:
+        file.write("5")
+
+
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
