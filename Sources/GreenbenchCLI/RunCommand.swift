@@ -54,7 +54,8 @@ struct RunCommand: AsyncParsableCommand {
       record = try await worker.runner.run(
         scenario, commandLine: CommandLine.arguments.joined(separator: " "),
         source: Stamp.source(of: worker.path),
-        hooks: RunHooks(progress: { line.show($0) }, shouldStop: { stop.isUp }, timeBudget: job.budget))
+        hooks: RunHooks(
+          progress: { line.show($0) }, shouldStop: { stop.isUp }, timeBudget: job.budget))
     } catch {
       line.clear()
       throw error

@@ -111,7 +111,8 @@ struct DaemonFixture {
   static func run(exit: Int32 = 0) -> Answers {
     { line in
       switch line {
-      case "POST /v1/jobs": try json(Submission(job: Sample.job(), repeated: false), status: "201 Created")
+      case "POST /v1/jobs":
+        try json(Submission(job: Sample.job(), repeated: false), status: "201 Created")
       case "GET /v1/jobs/5/updates":
         stream([
           try Sample.frame("state", Sample.job(.queued)),
