@@ -213,3 +213,13 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Sanitizer builds leave out what speaks HTTP: its libraries would be compiled anew for each.
+if Context.environment["GB_NO_SERVER"] != nil {
+  let server: Set = [
+    "DaemonServer", "DaemonServerTests", "DaemonClient", "DaemonClientTests", "DaemonTestKit",
+    "GreenbenchCLI", "greenbench", "CommandTests",
+  ]
+  package.targets.removeAll { server.contains($0.name) }
+  package.products.removeAll { $0.name == "greenbench" }
+}

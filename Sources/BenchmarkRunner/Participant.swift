@@ -50,7 +50,15 @@ struct Participant {
       case .garbled: .garbled
       case .refused, .couldNotStart, .stopped: .failed
       }
-    row.failure = "\(error.fact) while \(doing) \(name)"
+    row.failure = Self.sentence(
+      "\(error.fact) while \(doing) \(name)" + (error.lastWords.map { ": \($0)" } ?? ""))
+    row.backtrace = error.backtrace
+  }
+
+  /// One line of at most 400 characters: what a process says last may be anything.
+  private static func sentence(_ text: String) -> String {
+    let line = String(text.map { $0.isNewline ? " " : $0 })
+    return line.count <= 400 ? line : line.prefix(397) + "..."
   }
 
   mutating func close(_ verified: VerifiedReply, _ memory: MemoryReply, _ left: FinishedReply) {

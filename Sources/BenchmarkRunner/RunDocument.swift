@@ -65,7 +65,7 @@ public enum RunDocument {
     let row: Row
 
     enum Keys: String, CodingKey {
-      case failure, checksum, ratio, memory
+      case failure, backtrace, checksum, ratio, memory
       case p10 = "p10_ns"
       case p50 = "p50_ns"
       case p99 = "p99_ns"
@@ -78,6 +78,7 @@ public enum RunDocument {
       // The synthesized encoding leaves these out when they are nil.
       var container = encoder.container(keyedBy: Keys.self)
       try container.encode(row.failure, forKey: .failure)
+      try container.encode(row.backtrace, forKey: .backtrace)
       try container.encode(row.checksum, forKey: .checksum)
       try container.encode(row.ratio, forKey: .ratio)
       try container.encode(row.p10, forKey: .p10)

@@ -31,6 +31,14 @@ void gb_counters_read(gb_counters *counters) {
 
 void gb_die_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
+void gb_no_core(void) {
+    struct rlimit limit;
+    // Linux pipes a core to a program even where it may have 0 bytes, but not where it may have one.
+    if (getrlimit(RLIMIT_CORE, &limit) || limit.rlim_cur || !limit.rlim_max) return;
+    limit.rlim_cur = 1;
+    setrlimit(RLIMIT_CORE, &limit);
+}
+
 int gb_pin_to(int cpu) {
     if (cpu < 0 || cpu >= CPU_SETSIZE) return -1;
     cpu_set_t set;

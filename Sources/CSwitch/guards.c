@@ -121,7 +121,8 @@ void gb_guards_remove(const void *base) {
     }
 }
 
-static bool find_in(struct node *_Atomic *list, uintptr_t wanted, gb_guarded *out) {
+static bool find_in(struct node *_Atomic *list, uintptr_t wanted, bool in_guard,
+                    gb_guarded *out) {
     struct node *node = atomic_load_explicit(list, memory_order_acquire);
     for (; node; node = node->next) {
         uintptr_t base = atomic_load_explicit(&node->base, memory_order_acquire);
@@ -134,7 +135,7 @@ static bool find_in(struct node *_Atomic *list, uintptr_t wanted, gb_guarded *ou
         if (atomic_load_explicit(&node->base, memory_order_relaxed) != base) continue;
         if (!stride || (wanted - base) / stride >= count) continue;
         uintptr_t guard = wanted - (wanted - base) % stride;
-        if (wanted - guard >= guard_bytes) continue;
+        if (wanted - guard >= guard_bytes + (in_guard ? 0 : stack_bytes)) continue;
         *out = (gb_guarded){guard, guard + guard_bytes, guard + guard_bytes + stack_bytes};
         return true;
     }
@@ -143,5 +144,14 @@ static bool find_in(struct node *_Atomic *list, uintptr_t wanted, gb_guarded *ou
 
 bool gb_guards_find(const void *address, gb_guarded *out) {
     uintptr_t wanted = (uintptr_t)address;
-    return find_in(bucket(wanted >> granule_bits), wanted, out) || find_in(&wide, wanted, out);
+    return find_in(bucket(wanted >> granule_bits), wanted, true, out) ||
+           find_in(&wide, wanted, true, out);
+}
+
+bool gb_guards_find_stack(const void *address, gb_guarded *out) {
+    uintptr_t wanted = (uintptr_t)address, granule = wanted >> granule_bits;
+    // A stack's node stands where its guard lies, which may be some granules below.
+    for (uintptr_t i = 0; i < 512 && i <= granule; i++)
+        if (find_in(bucket(granule - i), wanted, false, out)) return true;
+    return find_in(&wide, wanted, false, out);
 }

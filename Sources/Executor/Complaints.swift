@@ -1,4 +1,4 @@
-// What a worker says on its standard error: passed on as it comes, and read for an overflow.
+// What a worker says on its standard error: passed on as it comes, and read for how it ended.
 
 import Foundation
 
@@ -10,40 +10,118 @@ public struct OverflowNote: Hashable, Sendable {
   /// What kind of context it was, where it was made, how deep its calls were, on how many bytes.
   public let details: String
 
+  /// The calls, innermost first, as places in the code; empty where they were not told.
+  public var calls: [String]
+
   /// Makes one.
-  public init(name: String, details: String) {
+  public init(name: String, details: String, calls: [String] = []) {
     self.name = name
     self.details = details
+    self.calls = calls
   }
 
   /// Reads the line that the engine's report writes.
   ///
   /// - Returns: nil for any other line.
   init?(line: String) {
-    let quote = "\" ("
-    // Quotes in a name are written otherwise, so the first one ends it.
-    guard let start = line.firstRange(of: "greenlets: stack overflow in \""),
-      start.lowerBound == line.startIndex,
-      let end = line[start.upperBound...].firstRange(of: quote),
-      let about = line[end.upperBound...].firstRange(of: "; its stack is ")
+    guard let (name, kind) = owner(line, after: "greenlets: stack overflow in \""),
+      let about = kind.firstRange(of: "; its stack is ")
     else { return nil }
-    let bytes = line[about.upperBound...].firstMatch(of: /\((\d+) bytes\)/)?.1
-    name = String(line[start.upperBound..<end.lowerBound])
-    details =
-      "(" + String(line[end.upperBound..<about.lowerBound])
-      + (bytes.map { ", on \($0) bytes" } ?? "")
+    let bytes = kind[about.upperBound...].firstMatch(of: /\((\d+) bytes\)/)?.1
+    self.init(
+      name: name, details: kind[..<about.lowerBound] + (bytes.map { ", on \($0) bytes" } ?? ""))
   }
+}
+
+/// What a worker said before it died.
+public struct CrashNote: Hashable, Sendable {
+  /// What ran when the signal came; nil where the worker did not say so.
+  public var name: String?
+
+  /// What kind of context it was, where it was made, what was touched.
+  public var details: String?
+
+  /// The calls, innermost first, as places in the code: what `addr2line` takes.
+  public var calls: [String]
+
+  /// The last line before that: what Swift's runtime or a C library says of its own crash.
+  public var lastWords: String?
+
+  /// Makes one.
+  public init(
+    name: String? = nil, details: String? = nil, calls: [String] = [], lastWords: String? = nil
+  ) {
+    self.name = name
+    self.details = details
+    self.calls = calls
+    self.lastWords = lastWords
+  }
+
+  /// Reads the first line of the engine's report.
+  ///
+  /// - Returns: nil for any other line.
+  init?(line: String) {
+    guard let number = line.prefixMatch(of: /greenlets: signal \d+ \(\w+\) in "/)?.output,
+      let (name, kind) = owner(line, after: String(number)),
+      let mend = kind.firstRange(of: "; look its calls up")
+    else { return nil }
+    self.init(name: name, details: String(kind[..<mend.lowerBound]))
+  }
+}
+
+/// The name in quotes that follows a beginning, and what follows that one.
+private func owner(_ line: String, after start: String) -> (name: String, kind: String)? {
+  // Quotes in a name are written otherwise, so the first one ends it.
+  guard line.hasPrefix(start), let end = line.dropFirst(start.count).firstRange(of: "\" (") else {
+    return nil
+  }
+  let name = line.dropFirst(start.count)[..<end.lowerBound]
+  return (String(name), "(" + line[end.upperBound...])
 }
 
 /// A worker's standard error.
 struct Complaints {
+  private static let linesMax = 20
+  private static let bytesMax = 8192
+  private static let callsMax = 80
+
   /// The last overflow that was told.
   private(set) var overflow: OverflowNote?
+
+  /// The last crash of another kind.
+  private var crash: CrashNote?
+
+  /// The last lines that are no report.
+  private(set) var tail: [String] = []
 
   /// Takes a line, and passes it on.
   mutating func take(_ line: String) {
     // Nobody may read our own standard error any more; the worker's end is told all the same.
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
-    overflow = OverflowNote(line: line) ?? overflow
+    if let note = OverflowNote(line: line) {
+      overflow = note
+    } else if var note = CrashNote(line: line) {
+      note.lastWords = tail.last
+      crash = note
+    } else if let call = line.wholeMatch(of: /greenlets: at (.+)/)?.1 {
+      if crash != nil {
+        if let count = crash?.calls.count, count < Self.callsMax {
+          crash?.calls.append(String(call))
+        }
+      } else if let count = overflow?.calls.count, count < Self.callsMax {
+        overflow?.calls.append(String(call))
+      }
+    } else if !line.allSatisfy(\.isWhitespace) {
+      tail.append(String(decoding: line.utf8.prefix(Self.bytesMax), as: UTF8.self))
+      while tail.count > Self.linesMax || tail.reduce(0, { $0 + $1.utf8.count }) > Self.bytesMax {
+        tail.removeFirst()
+      }
+    }
   }
+
+  /// Forgets what was said before a question: it has nothing to do with what comes of that.
+  mutating func forget() { tail = [] }
+
+  /// All that is known of a death.
+  var note: CrashNote { crash ?? CrashNote(lastWords: tail.last) }
 }

@@ -10,7 +10,9 @@ public enum ExecutorError: Error, Hashable, Sendable {
   case couldNotStart(executable: String, reason: String)
 
   /// The process ended without being asked to.
-  case crashed(Ending)
+  ///
+  /// With what it said before, as far as it could.
+  case crashed(Ending, CrashNote = CrashNote())
 
   /// The process ended because a stack was too small, and said so.
   case overflowed(OverflowNote, Ending)
@@ -52,7 +54,8 @@ public enum ExecutorError: Error, Hashable, Sendable {
   public var fact: String {
     switch self {
     case .couldNotStart(let executable, let reason): "cannot start \(executable): \(reason)"
-    case .crashed(let ending): "worker died: \(ending)"
+    case .crashed(let ending, let note):
+      "worker died: \(ending)" + (note.name.map { " in \"\($0)\" \(note.details ?? "")" } ?? "")
     case .overflowed(let note, let ending):
       "stack overflow in \(note.name) \(note.details); worker died: \(ending)"
     case .hung(let deadline): "worker hung: silent for \(Self.seconds(deadline)), killed"
@@ -60,6 +63,22 @@ public enum ExecutorError: Error, Hashable, Sendable {
     case .refused(let fault): "worker refused: \(fault.message)"
     case .stopped: "the worker was stopped"
     }
+  }
+
+  /// The calls that led to a death, innermost first, a line each; nil where they are not known.
+  public var backtrace: String? {
+    let calls =
+      switch self {
+      case .crashed(_, let note): note.calls
+      case .overflowed(let note, _): note.calls
+      case .couldNotStart, .hung, .garbled, .refused, .stopped: [String]()
+      }
+    return calls.isEmpty ? nil : calls.joined(separator: "\n")
+  }
+
+  /// What the process said last, of whatever kind it was; nil where it said nothing.
+  public var lastWords: String? {
+    if case .crashed(_, let note) = self { note.lastWords } else { nil }
   }
 
   private static func seconds(_ duration: Duration) -> String {

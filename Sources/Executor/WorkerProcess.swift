@@ -91,6 +91,7 @@ public actor WorkerProcess: SupervisedExecutor {
     var numbered = request
     numbered.id = id
     let line = try encode(numbered)
+    complaints.forget()
     let timer = Task {
       // The only error is cancellation: the answer came first.
       guard (try? await Task.sleep(for: deadline)) != nil else { return }
@@ -157,8 +158,9 @@ public actor WorkerProcess: SupervisedExecutor {
 
   private func ended(_ how: ExecutorError) {
     var how = how
-    if case .crashed(let ending) = how, let overflow = complaints.overflow {
-      how = .overflowed(overflow, ending)
+    if case .crashed(let ending, _) = how {
+      how =
+        complaints.overflow.map { .overflowed($0, ending) } ?? .crashed(ending, complaints.note)
     }
     let why = cause ?? how
     ending = why

@@ -93,8 +93,10 @@ struct JobTarget: ParsableArguments {
 
   func act(_ action: JobAction) async throws {
     let changed = try await daemon.client.act(action, job: job)
-    print(
-      json ? try JSONDocument.text(changed) : "job \(changed.id) \(changed.state.rawValue)")
+    if json { return print(try JSONDocument.text(changed)) }
+    // A job that runs comes to its new state at its worker's next step.
+    let reason = changed.reason.map { ": \($0)" } ?? ""
+    print("job \(changed.id) \(changed.state.rawValue)\(reason)")
   }
 }
 

@@ -34,6 +34,7 @@ public enum ReportTable {
       let sentence = row.failure.map { ": \($0)" } ?? ""
       let line = "row \(index + 1), \(row.backend), \(row.status.rawValue)\(sentence)"
       lines.append(colour ? "\u{1B}[31m\(line)\u{1B}[0m" : line)
+      lines += (row.backtrace ?? "").split(separator: "\n").map { "  at \($0)" }
     }
     return (lines + report.notes).joined(separator: "\n")
   }

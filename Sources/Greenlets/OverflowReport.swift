@@ -36,11 +36,15 @@ public enum OverflowReport {
   /// when somebody else has set a handler since; at most seven times.
   ///
   /// - Returns: Whether the signal can be handled.
-  @discardableResult public static func enable() -> Bool {
+  @discardableResult public static func enable() -> Bool { enable(withCrashes: false) }
+
+  static func enable(withCrashes: Bool) -> Bool {
     enabled.store(true, ordering: .relaxed)
     guard let layout else { return false }
     // SAFETY: the handler reads the engine's structures as they are laid out in this build.
-    return unsafe withUnsafePointer(to: layout) { unsafe gb_overflow_report($0) } == 0
+    return unsafe withUnsafePointer(to: layout) {
+      unsafe withCrashes ? gb_crash_report($0) : gb_overflow_report($0)
+    } == 0
   }
 
   /// Names this thread's work, for coroutines and for greenlets that have no name.

@@ -49,6 +49,11 @@ public struct Row: Codable, Hashable, Sendable {
   /// One sentence that says what went wrong; nil when nothing did.
   public var failure: String?
 
+  /// The calls that led to the worker's death, innermost first, a line each; nil where none are known.
+  ///
+  /// A line is a place in the code, as in `greenbench+0x41f0`: what `addr2line` takes.
+  public var backtrace: String?
+
   /// Whether the checksum is the oracle's and nothing leaked.
   public var verified: Bool
   public var checksum: String?
@@ -86,7 +91,8 @@ public struct Row: Codable, Hashable, Sendable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case workload, backend, stack, parameters, status, failure, verified, checksum, operations
+    case workload, backend, stack, parameters, status, failure, backtrace, verified, checksum
+    case operations
     case p10 = "p10_ns"
     case p50 = "p50_ns"
     case p99 = "p99_ns"

@@ -2,7 +2,8 @@
 
 import GRDB
 
-/// The tables: step "1" made most, step "2" added `memory`, step "3" what the daemon has.
+/// The tables: step "1" made most, step "2" added `memory`, step "3" what the
+/// daemon has, and the calls that led to a crash.
 ///
 /// Steps are only added. A step that was released is never changed: files out there ran it.
 enum Schema {
@@ -29,6 +30,7 @@ enum Schema {
     }
     migrator.registerMigration("3") { db in
       try db.execute(sql: DaemonTables.step)
+      try db.execute(sql: "ALTER TABLE run ADD COLUMN backtrace TEXT")
       try db.execute(sql: "PRAGMA user_version = 3")
     }
     return migrator

@@ -191,6 +191,7 @@ struct SessionReader {
       }
       row.memory = try MemoryColumns.read(run: run.decode(forColumn: "id"), db)
     }
+    if run.hasColumn("backtrace") { row.backtrace = try run.decode(forColumn: "backtrace") }
     row.grade = try require(Reports.Row.Grade(rawValue: run.decode(forColumn: "grade")), "a grade")
     return row
   }

@@ -84,15 +84,15 @@ struct SessionWriter {
         INSERT INTO run
           (session_id, ordinal, config_id, role, status, failure, verified, checksum, operations,
            p10_ns, p50_ns, p99_ns, ratio_to, ratio, ratio_low, ratio_high, blocks, clean_share,
-           bytes_per_greenlet, grade, switches_in_kernel, p10_low_ns, p10_high_ns)
-        VALUES (?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           bytes_per_greenlet, grade, switches_in_kernel, p10_low_ns, p10_high_ns, backtrace)
+        VALUES (?, ?, ?, 'row', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       session, ordinal, config, row.status.rawValue, row.failure, row.verified, row.checksum,
       row.operations, row.p10, row.p50, row.p99, row.ratio?.to, row.ratio?.estimate,
       row.ratio?.low, row.ratio?.high, row.blocks, row.cleanShare, row.bytesPerGreenlet,
       row.grade.rawValue, measurement.switchesInKernel, row.p10Interval?.low,
-      row.p10Interval?.high,
+      row.p10Interval?.high, row.backtrace,
     ])
     return db.lastInsertedRowID
   }

@@ -59,6 +59,7 @@ struct BackendEntry: Sendable {
       Program(DeepRecursion<Backend>.self), Program(MixedDepth<Backend>.self),
       Program(AllocChurn<Backend>.self), Program(TLB<Backend>.self),
       Program(Control<Backend>.self), Program(DummyOverflow<Backend>.self),
+      Program(DummyCrash<Backend>.self),
     ]
     suspend = { count, stacks, whileSuspended in
       let row = try CoroutineRow<Backend>(count, on: stacks) { _ in SuspendOnce() }

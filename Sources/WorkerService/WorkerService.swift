@@ -14,8 +14,9 @@ public enum WorkerService {
   /// - Parameter cpu: Which CPU; nil for the one that it is on.
   public static func serve(cpu: Int32? = nil) {
     signal(SIGINT, SIG_IGN)
-    // Without it an overflow is a crash like any other.
-    _ = OverflowReport.enable()
+    // Without it nobody learns who crashed; the crash itself is found all the same.
+    _ = CrashReport.enable()
+    gb_no_core()
     gb_die_with_parent()
     // Where that is refused, the kernel's counters tell of batches that moved.
     _ = cpu.map(gb_pin_to) ?? gb_pin_here()

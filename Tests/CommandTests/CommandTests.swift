@@ -188,6 +188,58 @@ struct CommandTests {
     #expect(try !greenbench("workload", "list").output.contains("dummy"))
   }
 
+  @Test(arguments: [
+    (0, "signal 11 (SIGSEGV)", ", the fault is at 0x8 while measuring greenlet"),
+    (
+      1, "signal", " while measuring greenlet: Workloads/DummyCrash.swift:24: Fatal error: "
+    ), (2, "signal 6 (SIGABRT)", " while measuring greenlet"),
+  ]) func aCrashIsStoredWithWhoRanAndItsCalls(kind: Int, signal: String, end: String) throws {
+    let run = try greenbench(
+      "run", "dummy-crash", "-p", "kind=\(kind)", "--quick", "--backend", "greenlet,native",
+      "--json")
+    #expect(run.status == 3, "\(run.complaint)")
+    let document = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    let rows = try #require(document["rows"] as? [[String: Any]])
+    #expect(rows.map { $0["status"] as? String } == ["crashed", "crashed"])
+    let failure = try #require(rows[0]["failure"] as? String)
+    #expect(failure.hasPrefix("worker died: \(signal)"), "\(failure)")
+    #expect(failure.contains(" in \"dummy-crash\" (greenlet number "), "\(failure)")
+    #expect(failure.contains(end) && failure.count <= 400, "\(failure)")
+    #expect((rows[1]["failure"] as? String)?.contains("(a coroutine), made at ") == true)
+
+    let backtrace = try #require(rows[0]["backtrace"] as? String)
+    let functions = try Self.functions(backtrace)
+    let descents = functions.filter { $0.contains("Crasher") && $0.contains("descend") }
+    // Optimised, the recursion may be fewer frames.
+    #expect(!descents.isEmpty, "\(backtrace) is \(functions)")
+    if kind == 0 { #expect(functions.first?.contains("Crasher") == true, "\(functions)") }
+
+    let session = try #require(document["session"] as? String)
+    #expect(try greenbench("show", session, "--json").output == run.output)
+    let first = try #require(backtrace.split(separator: "\n").first)
+    #expect(try greenbench("show", session).output.contains("\n  at \(first)\n"))
+  }
+
+  /// The names of a backtrace's functions, as the linker knows them.
+  static func functions(_ backtrace: String) throws -> [String] {
+    let places = backtrace.matches(of: /(?:^|\n)(?:\? )?greenbench\+(0x[0-9a-f]+)/).map {
+      String($0.1)
+    }
+    let (process, output) = (Process(), Pipe())
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["addr2line", "-f", "-e", program.path] + places
+    process.standardOutput = output
+    try process.run()
+    let text = String(
+      decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    // A function and its line for each place.
+    return text.split(separator: "\n").enumerated().filter { $0.offset % 2 == 0 }.map {
+      String($0.element)
+    }
+  }
+
   @Test func aSessionThatIsNotThereIs5() throws {
     #expect(try greenbench("show", "abcd").status == 5)
   }

@@ -87,8 +87,14 @@ struct WorkerProcessTests {
         "echo '\(line)' >&2; echo more >&2; kill -9 $$",
         ExecutorError.overflowed(note, .signalled(9))
       ),
-      ("echo 'x \(line)' >&2; kill -9 $$", .crashed(.signalled(9))),
-      ("echo 'greenlets: stack overflow in nothing' >&2; exit 3", .crashed(.exited(3))),
+      (
+        "echo 'x \(line)' >&2; kill -9 $$",
+        .crashed(.signalled(9), CrashNote(lastWords: "x " + line))
+      ),
+      (
+        "echo 'greenlets: stack overflow in nothing' >&2; exit 3",
+        .crashed(.exited(3), CrashNote(lastWords: "greenlets: stack overflow in nothing"))
+      ),
     ] {
       let worker = await worker("read -r line; " + script)
       let error = await failure { () async throws(ExecutorError) in
@@ -100,6 +106,42 @@ struct WorkerProcessTests {
       ExecutorError.overflowed(note, .signalled(11)).description
         == "stack overflow in crawl 1 \(details), on 16 bytes; worker died: signal 11 (SIGSEGV); "
         + "choose a larger stack")
+  }
+
+  @Test("A crash is told with who ran, its calls, and the line before; of those, a bounded number")
+  func crashReports() async {
+    let report =
+      "greenlets: signal 9 (SIGKILL) in \"crawl 1\" (greenlet number 7), made at A/B.swift:3, "
+      + "the fault is at 0x8; look its calls up with addr2line"
+    let details = "(greenlet number 7), made at A/B.swift:3, the fault is at 0x8"
+    let told = CrashNote(
+      name: "crawl 1", details: details, calls: ["w+0x10", "? c+0x8", "... 3 more"],
+      lastWords: "Fatal error: no")
+    for (script, note) in [
+      (
+        "echo 'Fatal error: no'; echo '\(report)'; echo 'greenlets: at w+0x10'; "
+          + "echo 'greenlets: at ? c+0x8'; echo 'greenlets: at ... 3 more'; echo backtrace",
+        told
+      ),
+      ("echo one; echo two; echo ' '", CrashNote(lastWords: "two")),
+      ("echo 'greenlets: at w+0x10'", CrashNote()),
+      (
+        "echo '\(report)'; yes 'greenlets: at w+0x10' | head -n 1000",
+        CrashNote(
+          name: "crawl 1", details: details, calls: Array(repeating: "w+0x10", count: 80))
+      ),
+    ] {
+      let worker = await worker("read -r line; { " + script + "; } >&2; kill -9 $$")
+      let error = await failure { () async throws(ExecutorError) in
+        try await worker.hello(deadline: Self.patience)
+      }
+      #expect(error == .crashed(.signalled(9), note))
+    }
+    let error = ExecutorError.crashed(.signalled(9), told)
+    #expect(error.fact == "worker died: signal 9 (SIGKILL) in \"crawl 1\" \(details)")
+    #expect(error.backtrace == "w+0x10\n? c+0x8\n... 3 more")
+    #expect(error.lastWords == "Fatal error: no")
+    #expect(ExecutorError.crashed(.exited(3)).backtrace == nil)
   }
 
   @Test("A silent worker is killed at its deadline, even one that ignores everything else")

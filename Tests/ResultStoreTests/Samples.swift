@@ -73,6 +73,7 @@ enum Samples {
       var crashed = Row(workload: "ring", backend: backends[2], stack: "any", parameters: [:])
       crashed.status = .crashed
       crashed.failure = "the worker died of signal 11"
+      crashed.backtrace = "greenbench+0x41f0\n? libc.so.6+0x8a1c\n... 3 more"
       rows[2] = crashed
     }
     let measurements = rows.indices.map { index in

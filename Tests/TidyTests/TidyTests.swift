@@ -115,6 +115,7 @@ struct TidyTests {
     "Sources/Stacks/StackTrimming.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
+    "Sources/Workloads/DummyCrash.swift",
     "Sources/bars/ShapeBars.swift",
     "Sources/overflows/OtherFault.swift",
     "Sources/overflows/Overflow.swift",

@@ -45,6 +45,9 @@ void gb_counters_read(gb_counters *counters);
 /// Nanoseconds of the monotonic clock.
 int64_t gb_monotonic_ns(void);
 
+/// Leaves no core behind when a signal ends the process, unless whoever started it asked for cores.
+void gb_no_core(void);
+
 /// Dies with the parent: prctl is variadic.
 void gb_die_with_parent(void);
 

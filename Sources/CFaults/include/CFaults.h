@@ -3,6 +3,7 @@
 #define CFAULTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /// fork, which Swift does not offer. For processes with one thread.
 int gb_fork(void);
@@ -17,6 +18,9 @@ int gb_dig(size_t frame_bytes, int depth);
 
 /// Calls `act` on a thread of its own, and waits for its end.
 void gb_on_thread(void (*act)(void));
+
+/// Calls what is no function.
+void gb_call(uintptr_t address);
 
 /// Reads from a page that its file has no bytes for: SIGBUS.
 void gb_bus_fault(void);

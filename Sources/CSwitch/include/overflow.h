@@ -1,4 +1,4 @@
-// The guards below the process's stacks, and the report of a fault in one of them.
+// The guards below the process's stacks, and the reports of overflows and of other crashes.
 #ifndef CSWITCH_OVERFLOW_H
 #define CSWITCH_OVERFLOW_H
 
@@ -34,6 +34,11 @@ typedef struct gb_guarded {
 /// @return Whether there is one.
 bool gb_guards_find(const void *address, gb_guarded *out);
 
+/// Finds the stack that an address lies on, or in its guard. As async-signal-safe.
+///
+/// @return Whether there is one. A stack of more than 1 GiB may go unseen.
+bool gb_guards_find_stack(const void *address, gb_guarded *out);
+
 /// Where the engine's structures keep what a report says, in bytes from their beginning. A handler
 /// written in Swift might call the runtime, which allocates and locks; this one only loads.
 ///
@@ -60,6 +65,11 @@ enum { gb_site_line_shift = 48 };
 /// To be called again when somebody else has set a handler since.
 /// @return 0, or an errno.
 int gb_overflow_report(const gb_overflow_layout *layout);
+
+/// Has every signal that ends the process say who ran and which calls led there, and overflows, too.
+///
+/// Otherwise as gb_overflow_report.
+int gb_crash_report(const gb_overflow_layout *layout);
 
 /// Gives the calling thread a name for what has none of its own on it. At most 63 bytes are kept.
 void gb_overflow_subject(const char *name);
