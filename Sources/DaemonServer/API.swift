@@ -113,7 +113,14 @@ struct API: Sendable {
         [service] call throws(Refusal) in
         let request = try call.decode(ScheduleRequest.self, shape: RequestChecks.schedule)
         try RequestChecks.check(request)
-        let schedule = try await service.addSchedule(request)
+        let schedule: Schedule
+        do throws(Refusal) {
+          schedule = try await service.addSchedule(request)
+        } catch {
+          // The document is one of the language; that its time means nothing is another matter.
+          guard error.code == .malformed else { throw error }
+          return .refusal(error, status: Refusal.Code.scenario.httpStatus)
+        }
         var answer = try Answer.json(schedule, status: 201)
         answer.fields[.location] = "\(Self.root)/schedules/\(schedule.id)"
         return answer

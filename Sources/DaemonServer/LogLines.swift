@@ -55,7 +55,7 @@ public struct LogLines: LogHandler {
   }
 
   private static var now: String {
-    Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+    Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 
   /// The priority of syslog(3).

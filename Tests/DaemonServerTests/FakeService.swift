@@ -131,7 +131,10 @@ final class FakeService: DaemonService, Sendable {
   func schedules() async throws(Refusal) -> [Schedule] { state.withLock { $0.schedules } }
 
   func addSchedule(_ request: ScheduleRequest) async throws(Refusal) -> Schedule {
-    state.withLock { state in
+    if request.cron == "never" {
+      throw Refusal(.malformed, "a time has five fields, this one 1; write five")
+    }
+    return state.withLock { state in
       let schedule = Schedule(id: state.schedules.count + 1, request: request)
       state.schedules.append(schedule)
       return schedule

@@ -75,7 +75,8 @@ struct RecordTests {
     #expect(object["message"] == "two\nlines \"here\" \u{1B}[31m")
     #expect(object["user"] == "65534")
     #expect(object["job"] == "7")
-    #expect(object["time"] != nil)
+    let time = try #require(object["time"])
+    #expect(time.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil, "\(time)")
     #expect(!line.dropLast().contains { $0 == "\n" || $0 == "\u{1B}" })
   }
 

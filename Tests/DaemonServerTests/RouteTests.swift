@@ -108,6 +108,8 @@ struct RouteTests {
       #expect(added.status == 201)
       #expect(added.field("Location") == "/v1/schedules/1")
       #expect(try await server.get("/v1/schedules").json([Schedule].self).count == 1)
+      let never = body.replacing("0 3 * * *", with: "never")
+      #expect(try await server.post("/v1/schedules", never).status == 422)
       let removed = try await server.get("/v1/schedules/1", method: "DELETE")
       #expect(removed.status == 204)
       #expect(removed.field("Content-Length") == nil)
