@@ -3,6 +3,7 @@
 #include "CFaults.h"
 
 #include <alloca.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -62,6 +63,11 @@ void gb_call(uintptr_t address) {
     static volatile int returned;
     ((void (*)(void))address)();
     returned = 1;
+}
+
+size_t gb_call_place(void) {
+    Dl_info info;
+    return dladdr((void *)gb_call, &info) ? (uintptr_t)gb_call - (uintptr_t)info.dli_fbase : 0;
 }
 
 void gb_bus_fault(void) {

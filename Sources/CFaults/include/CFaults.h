@@ -22,6 +22,9 @@ void gb_on_thread(void (*act)(void));
 /// Calls what is no function.
 void gb_call(uintptr_t address);
 
+/// Where gb_call begins in its module, in bytes.
+size_t gb_call_place(void);
+
 /// Reads from a page that its file has no bytes for: SIGBUS.
 void gb_bus_fault(void);
 
