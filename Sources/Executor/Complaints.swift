@@ -44,7 +44,7 @@ public struct CrashNote: Hashable, Sendable {
   /// The calls, innermost first, as places in the code: what `addr2line` takes.
   public var calls: [String]
 
-  /// The last line before that: what Swift's runtime or a C library says of its own crash.
+  /// What Swift's runtime said of a fatal error, or the last line before the report.
   public var lastWords: String?
 
   /// Makes one.
@@ -94,6 +94,11 @@ struct Complaints {
   /// The last lines that are no report.
   private(set) var tail: [String] = []
 
+  /// What Swift's runtime said: a trace of any length may follow it.
+  private var fatal: String?
+
+  private var lastWords: String? { fatal ?? tail.last }
+
   /// Takes a line, and passes it on.
   mutating func take(_ line: String) {
     // Nobody may read our own standard error any more; the worker's end is told all the same.
@@ -101,7 +106,7 @@ struct Complaints {
     if let note = OverflowNote(line: line) {
       overflow = note
     } else if var note = CrashNote(line: line) {
-      note.lastWords = tail.last
+      note.lastWords = lastWords
       crash = note
     } else if let call = line.wholeMatch(of: /greenlets: at (.+)/)?.1 {
       if crash != nil {
@@ -112,7 +117,9 @@ struct Complaints {
         overflow?.calls.append(String(call))
       }
     } else if !line.allSatisfy(\.isWhitespace) {
-      tail.append(String(decoding: line.utf8.prefix(Self.bytesMax), as: UTF8.self))
+      let words = String(decoding: line.utf8.prefix(Self.bytesMax), as: UTF8.self)
+      if words.contains("Fatal error") { fatal = words }
+      tail.append(words)
       while tail.count > Self.linesMax || tail.reduce(0, { $0 + $1.utf8.count }) > Self.bytesMax {
         tail.removeFirst()
       }
@@ -120,8 +127,11 @@ struct Complaints {
   }
 
   /// Forgets what was said before a question: it has nothing to do with what comes of that.
-  mutating func forget() { tail = [] }
+  mutating func forget() {
+    tail = []
+    fatal = nil
+  }
 
   /// All that is known of a death.
-  var note: CrashNote { crash ?? CrashNote(lastWords: tail.last) }
+  var note: CrashNote { crash ?? CrashNote(lastWords: lastWords) }
 }

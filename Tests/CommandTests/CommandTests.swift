@@ -47,7 +47,8 @@ struct CommandTests {
     // Not the daemon of whoever runs the tests.
     process.environment = [
       "GREENBENCH_DB": store, "GREENBENCH_DAEMON": "off", "GREENBENCH_RUNTIME_DIR": folder.path,
-      "PATH": "/usr/bin:/bin",
+      // Swift's own backtraces take seconds, and these threads wait for them.
+      "PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no",
     ].merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output

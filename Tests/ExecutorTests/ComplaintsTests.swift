@@ -27,6 +27,17 @@ struct ComplaintsTests {
     #expect(complaints.note == CrashNote(lastWords: "late"))
   }
 
+  @Test("A fatal error is the last words, however long a trace follows; until the next question")
+  func fatalErrors() {
+    var complaints = Complaints()
+    complaints.take("a.swift:1: Fatal error: no")
+    for number in 1...50 { complaints.take("\(number)   a   0x0 <unavailable> + 1") }
+    #expect(complaints.note == CrashNote(lastWords: "a.swift:1: Fatal error: no"))
+    complaints.forget()
+    complaints.take("late")
+    #expect(complaints.note == CrashNote(lastWords: "late"))
+  }
+
   @Test("Calls behind an overflow are the overflow's, and what follows them nobody's")
   func callsOfAnOverflow() {
     var complaints = Complaints()
