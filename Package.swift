@@ -17,7 +17,6 @@ let strict: [SwiftSetting] = [
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
-let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let nio: [Target.Dependency] = [
   .product(name: "NIOCore", package: "swift-nio"),
@@ -54,7 +53,6 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
-    .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
     // Its standard traits pull in a configuration library and all of Foundation.
     .package(
       url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
@@ -107,7 +105,7 @@ let package = Package(
       name: "ResultStore", dependencies: ["DaemonAPI", "Reports", grdb], swiftSettings: strict),
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
-    .target(name: "Executor", dependencies: ["Reports", subprocess], swiftSettings: strict),
+    .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),

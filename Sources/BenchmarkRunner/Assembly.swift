@@ -14,6 +14,7 @@ enum Assembly {
     var measurements: [RowMeasurement] = []
     var controlBlocks: [MeasuredBlock] = []
     var control: Participant?
+    var failure: ControlFailure?
     for group in groups {
       let members = group.participants.filter { !$0.isControl }
       for member in members {
@@ -23,6 +24,7 @@ enum Assembly {
       if let found = group.participants.first(where: \.isControl) {
         control = found
         controlBlocks += found.blocks
+        failure = failure ?? Self.failure(of: found)
       }
     }
     let exit = exitCode(rows, interrupted: groups.contains(where: \.interrupted))
@@ -35,13 +37,21 @@ enum Assembly {
     return SessionRecord(
       report: RunReport(
         session: UUID().uuidString.lowercased(), seed: plan.scenario.seed,
-        environment: environment, verdict: verdict, exit: exit, rows: rows, notes: plan.notes),
+        environment: environment, verdict: verdict, exit: exit, rows: rows,
+        notes: plan.notes + (failure.map { ["the control failed: \($0.failure)"] } ?? [])),
       startedUnixNanoseconds: Int(began.timeIntervalSince1970 * 1_000_000) * 1000,
       commandLine: commandLine, source: source, measurements: measurements,
       control: control.flatMap {
-        controlBlocks.isEmpty
+        controlBlocks.isEmpty && failure == nil
           ? nil : RowMeasurement(blocks: controlBlocks, switchesInKernel: $0.switchesInKernel)
-      })
+      }, controlFailure: failure)
+  }
+
+  /// Ctrl-C is no failure of the control.
+  private static func failure(of control: Participant) -> ControlFailure? {
+    guard let sentence = control.row.failure, control.row.status != .interrupted else { return nil }
+    return ControlFailure(
+      status: control.row.status, failure: sentence, backtrace: control.row.backtrace)
   }
 
   private static func row(of member: Participant, first: Participant) -> Row {

@@ -37,27 +37,52 @@ public enum Stamp {
     return facts
   }
 
-  /// Hashes a file.
+  /// Hashes a file, a piece at a time: an executable is as large as all else that a daemon keeps.
   static func hash(ofFile path: String) -> String? {
     // An executable that cannot be read back has no hash; its commit still says what it is.
-    guard let data = try? Data(contentsOf: URL(filePath: path)) else { return nil }
-    return hash(of: data)
+    guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+    var hash = ContentHash()
+    do {
+      while let piece = try file.read(upToCount: pieceBytes), !piece.isEmpty { hash.add(piece) }
+    } catch {
+      return nil
+    }
+    return hash.text
   }
 
-  /// Hashes bytes with 64-bit FNV-1a over little-endian words of eight, the rest byte by byte.
-  ///
-  /// Words, since a debug build takes seconds to go through its own bytes one by one.
+  /// A multiple of the words that are hashed.
+  private static let pieceBytes = 1 << 18
+
   static func hash(of data: Data) -> String {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var hash = ContentHash()
+    hash.add(data)
+    return hash.text
+  }
+}
+
+/// 64-bit FNV-1a over little-endian words of eight, the rest byte by byte.
+///
+/// Words, since a debug build takes seconds to go through its own bytes one by one.
+private struct ContentHash {
+  private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  /// Adds bytes; all pieces but the last have a multiple of eight.
+  mutating func add(_ data: Data) {
     let words = data.count / 8
+    var hash = hash
     unsafe data.withUnsafeBytes { bytes in
       for index in 0..<words {
+        // SAFETY: the word lies within the data, as its index does.
         let word = unsafe bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self)
         hash = (hash ^ UInt64(littleEndian: word)) &* 0x0000_0100_0000_01B3
         hash ^= hash >> 32
       }
     }
     for byte in data.dropFirst(words * 8) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    self.hash = hash
+  }
+
+  var text: String {
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

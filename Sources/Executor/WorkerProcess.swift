@@ -3,21 +3,19 @@
 import Foundation
 import Glibc
 public import Reports
-import Subprocess
-import SystemPackage
 
 /// A worker process, from its start to its end.
 ///
 /// The process cannot outlive its client: end of file on its input ends a sound one, SIGKILL ends
-/// every other one. It runs in a process group of its own, so that Ctrl-C in a terminal reaches
-/// the runner alone.
+/// every other one.
 public actor WorkerProcess: SupervisedExecutor {
   /// How long a worker may take to leave after its input has ended.
   private static let farewell = Duration.seconds(2)
 
   private let executable: String
-  private let lineBytesMax: Int
-  private let questions: AsyncStream<String>.Continuation
+  private let child: ChildProcess
+
+  /// Ends when the process is gone.
   private var process: Task<Void, Never>?
   private var lastID = 0
   private var waiting: Waiting?
@@ -29,6 +27,8 @@ public actor WorkerProcess: SupervisedExecutor {
 
   /// nil before the process has started, and once it is gone.
   public private(set) var pid: Int32?
+
+  private var isToBeKilled = false
 
   /// Set once the process is gone.
   private var ending: ExecutorError?
@@ -53,31 +53,35 @@ public actor WorkerProcess: SupervisedExecutor {
   ) async -> WorkerProcess {
     // Writing to a worker that has just died must be an error, not the death of the runner.
     _ = signal(SIGPIPE, SIG_IGN)
-    let (stream, continuation) = AsyncStream.makeStream(of: String.self)
-    let worker = WorkerProcess(
-      executable: executable, lineBytesMax: lineBytesMax, questions: continuation)
-    await worker.start(arguments, stream)
+    let (pieces, told) = AsyncStream.makeStream(of: ChildProcess.Piece.self)
+    let child = ChildProcess(
+      executable, arguments: arguments, lineBytesMax: lineBytesMax, tell: { told.yield($0) })
+    let worker = WorkerProcess(executable: executable, child: child)
+    await worker.hear(pieces, lineBytesMax: lineBytesMax)
     return worker
   }
 
-  private init(
-    executable: String, lineBytesMax: Int, questions: AsyncStream<String>.Continuation
-  ) {
+  private init(executable: String, child: ChildProcess) {
     self.executable = executable
-    self.lineBytesMax = lineBytesMax
-    self.questions = questions
+    self.child = child
   }
 
-  private func start(_ arguments: [String], _ lines: AsyncStream<String>) {
-    let path = executable
+  private func hear(_ pieces: AsyncStream<ChildProcess.Piece>, lineBytesMax: Int) {
     process = Task {
-      let ending: ExecutorError
-      do {
-        ending = .crashed(try await Self.converse(path, arguments, lines, self))
-      } catch {
-        ending = .couldNotStart(executable: path, reason: Self.reason(error))
+      for await piece in pieces {
+        switch piece {
+        case .started(let number):
+          pid = number
+          // Somebody was in a hurry while it was being started.
+          if isToBeKilled { kill() }
+        case .line(let line): received(line)
+        case .lineTooLong: end(.garbled("a line over \(lineBytesMax >> 10) KiB"))
+        case .complaint(let line): complaints.take(line)
+        case .ended(let ending): return ended(.crashed(ending))
+        case .couldNotStart(let reason):
+          return ended(.couldNotStart(executable: executable, reason: reason))
+        }
       }
-      ended(ending)
     }
   }
 
@@ -99,7 +103,11 @@ public actor WorkerProcess: SupervisedExecutor {
     }
     let answer = await withCheckedContinuation { continuation in
       waiting = Waiting(id: id, answer: continuation)
-      questions.yield(line)
+      do {
+        try child.write(line)
+      } catch {
+        // The process no longer reads: it is dying, and its end will tell why.
+      }
     }
     timer.cancel()
     let reply = try answer.get()
@@ -109,11 +117,11 @@ public actor WorkerProcess: SupervisedExecutor {
 
   public func stop() async {
     if cause == nil { cause = .stopped }
-    questions.finish()
+    child.closeInput()
     let timer = Task {
       // The only error is cancellation: the process left by itself.
       guard (try? await Task.sleep(for: Self.farewell)) != nil else { return }
-      process?.cancel()
+      kill()
     }
     await process?.value
     timer.cancel()
@@ -125,8 +133,6 @@ public actor WorkerProcess: SupervisedExecutor {
   }
 
   // MARK: What the process says
-
-  private func started(_ number: Int32) { pid = number }
 
   private func received(_ line: String) {
     guard let waiting else { return end(.garbled("a line that nobody asked for")) }
@@ -152,8 +158,14 @@ public actor WorkerProcess: SupervisedExecutor {
   /// The question is answered when it is gone.
   private func end(_ why: ExecutorError) {
     if cause == nil { cause = why }
-    questions.finish()
-    process?.cancel()
+    child.closeInput()
+    kill()
+  }
+
+  private func kill() {
+    isToBeKilled = true
+    // Once it is gone its number is nobody's, or another process's.
+    if let pid { _ = Glibc.kill(pid, SIGKILL) }
   }
 
   private func ended(_ how: ExecutorError) {
@@ -165,7 +177,7 @@ public actor WorkerProcess: SupervisedExecutor {
     let why = cause ?? how
     ending = why
     pid = nil
-    questions.finish()
+    child.closeInput()
     if let waiting {
       self.waiting = nil
       waiting.answer.resume(returning: .failure(why))
@@ -180,70 +192,6 @@ public actor WorkerProcess: SupervisedExecutor {
     } catch {
       throw .garbled("the request cannot be written as JSON: \(error)")
     }
-  }
-
-  // MARK: The process itself
-
-  /// Runs the process until it ends; cancelling the task kills it.
-  private static func converse(
-    _ path: String, _ arguments: [String], _ lines: AsyncStream<String>, _ worker: WorkerProcess
-  ) async throws -> ExecutorError.Ending {
-    var options = PlatformOptions()
-    options.processGroupID = 0
-    let result = try await run(
-      .path(.init(path)), arguments: .init(arguments), platformOptions: options,
-      input: .inputWriter, output: .sequence, error: .sequence
-    ) { execution in
-      await worker.started(execution.processIdentifier.value)
-      let standardError = execution.standardError
-      // Not of the group: what a process says last is read to its end.
-      async let complaints: Void = hear(standardError, for: worker)
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask {
-          do {
-            for await line in lines { _ = try await execution.standardInputWriter.write(line) }
-            try await execution.standardInputWriter.finish()
-          } catch {
-            // The process no longer reads: it is dying, and its end will tell why.
-          }
-        }
-        let output = execution.standardOutput.strings(
-          separatedBy: .unicodeScalarSequence(["\n"]),
-          bufferingPolicy: .maxLineLength(worker.lineBytesMax))
-        do {
-          for try await line in output { await worker.received(line) }
-        } catch let error as SubprocessError where error.code == .outputLimitExceeded {
-          await worker.end(.garbled("a line over \(worker.lineBytesMax >> 10) KiB"))
-        } catch {
-          // The output broke off because the process is dying: its end will tell why.
-        }
-        group.cancelAll()
-      }
-      await complaints
-    }
-    return switch result.terminationStatus {
-    case .exited(let code): .exited(code)
-    case .signaled(let number): .signalled(number)
-    }
-  }
-
-  private static func hear(
-    _ standardError: SubprocessOutputSequence, for worker: WorkerProcess
-  ) async {
-    let lines = standardError.strings(
-      separatedBy: .unicodeScalarSequence(["\n"]), bufferingPolicy: .unbounded)
-    do {
-      for try await line in lines { await worker.heard(line) }
-    } catch {
-      // It broke off because the process is being killed: its end tells why.
-    }
-  }
-
-  private func heard(_ line: String) { complaints.take(line) }
-
-  private static func reason(_ error: any Error) -> String {
-    let text = (error as? SubprocessError)?.underlyingError.map { "\($0)" } ?? "\(error)"
-    return text.split(separator: "\n").joined(separator: " ")
   }
 
   private static func start(of line: String) -> String {

@@ -12,12 +12,17 @@ public struct SessionRecord: Hashable, Sendable {
   /// One per row of `report.rows`, in the same order.
   public var measurements: [RowMeasurement]
 
-  /// The interleaved control workload, measured in every block; nil when no block was complete.
+  /// The interleaved control workload, measured in every block; nil when no block was complete and
+  /// nothing went wrong.
   public var control: RowMeasurement?
+
+  /// What went wrong with the control; nil when nothing did.
+  public var controlFailure: ControlFailure?
 
   public init(
     report: RunReport, startedUnixNanoseconds: Int, commandLine: String, source: SourceVersion,
-    measurements: [RowMeasurement], control: RowMeasurement?
+    measurements: [RowMeasurement], control: RowMeasurement?,
+    controlFailure: ControlFailure? = nil
   ) {
     precondition(report.rows.count == measurements.count, "a measurement for every row")
     self.report = report
@@ -26,6 +31,22 @@ public struct SessionRecord: Hashable, Sendable {
     self.source = source
     self.measurements = measurements
     self.control = control
+    self.controlFailure = controlFailure
+  }
+}
+
+/// Why the control's figures end early, or cannot be believed.
+public struct ControlFailure: Codable, Hashable, Sendable {
+  public var status: Row.Status
+
+  /// One sentence.
+  public var failure: String
+  public var backtrace: String?
+
+  public init(status: Row.Status, failure: String, backtrace: String? = nil) {
+    self.status = status
+    self.failure = failure
+    self.backtrace = backtrace
   }
 }
 

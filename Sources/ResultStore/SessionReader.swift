@@ -159,7 +159,15 @@ struct SessionReader {
         commit: session.decode(forColumn: "commit_id"), dirty: session.decode(forColumn: "dirty"),
         branch: session.decode(forColumn: "branch"), build: session.decode(forColumn: "build_id")),
       measurements: rows.map { try measurement($0, session: uuid, withBatches: withBatches) },
-      control: control.map { try measurement($0, session: uuid, withBatches: withBatches) })
+      control: control.map { try measurement($0, session: uuid, withBatches: withBatches) },
+      controlFailure: control.flatMap(controlFailure))
+  }
+
+  private func controlFailure(_ run: GRDB.Row) throws -> ControlFailure? {
+    guard let sentence = try run.decode(String?.self, forColumn: "failure") else { return nil }
+    return try ControlFailure(
+      status: require(Reports.Row.Status(rawValue: run.decode(forColumn: "status")), "a status"),
+      failure: sentence, backtrace: run.decode(forColumn: "backtrace"))
   }
 
   private func row(_ run: GRDB.Row) throws -> Reports.Row {

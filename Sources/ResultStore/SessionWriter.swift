@@ -33,7 +33,7 @@ struct SessionWriter {
       if let memory = row.memory { try MemoryColumns.insert(memory, run: run, db) }
     }
     if let control = record.control {
-      try insertBlocks(of: control, run: insertControl(control, session: session))
+      try insertBlocks(of: control, run: insertControl(control, record.controlFailure, session: session))
     }
   }
 
@@ -97,19 +97,21 @@ struct SessionWriter {
     return db.lastInsertedRowID
   }
 
-  private func insertControl(_ control: RowMeasurement, session: Int64) throws -> Int64 {
+  private func insertControl(
+    _ control: RowMeasurement, _ failure: ControlFailure?, session: Int64
+  ) throws -> Int64 {
     let batches = control.batches
     let figures = Figures(batches, switchesInKernel: control.switchesInKernel)
     try db.cachedStatement(
       sql: """
         INSERT INTO run
-          (session_id, ordinal, role, status, verified, operations, p10_ns, p50_ns, p99_ns, blocks,
-           clean_share, switches_in_kernel)
-        VALUES (?, 0, 'control', 'ok', 0, ?, ?, ?, ?, ?, ?, ?)
+          (session_id, ordinal, role, status, failure, backtrace, verified, operations, p10_ns,
+           p50_ns, p99_ns, blocks, clean_share, switches_in_kernel)
+        VALUES (?, 0, 'control', ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      session, batches.reduce(0) { $0 + $1.operations }, figures.quantile(0.10),
-      figures.quantile(0.50), figures.quantile(0.99), control.blocks.count,
+      session, (failure?.status ?? .ok).rawValue, failure?.failure, failure?.backtrace,
+      batches.reduce(0) { $0 + $1.operations }, figures.quantile(0.10), figures.quantile(0.50), figures.quantile(0.99), control.blocks.count,
       batches.isEmpty ? 0 : Double(figures.clean.count) / Double(batches.count),
       control.switchesInKernel,
     ])

@@ -55,6 +55,20 @@ struct RunnerTests {
     #expect(await log.lines.last == "bye -")
   }
 
+  @Test("A control that dies is told and stored with what it measured, and costs no row")
+  func controlDies() async throws {
+    let record = try await run(scenario()) { request, about in
+      request.op == .verify && about?.workload == "control" ? .crashed(.signalled(9)) : nil
+    }
+    #expect(record.report.exit == 0)
+    #expect(record.report.rows.allSatisfy { $0.status == .ok })
+    #expect(record.controlFailure?.status == .crashed)
+    let failure = "worker died: signal 9 (SIGKILL) while verifying the control"
+    #expect(record.controlFailure?.failure == failure)
+    #expect(record.report.notes == ["the control failed: " + failure])
+    #expect(record.control?.blocks.count == 8)
+  }
+
   @Test("Every block is a palindrome, and the seed gives the same order again")
   func order() async throws {
     let logs = [FakeExecutor.Log(), FakeExecutor.Log(), FakeExecutor.Log()]

@@ -142,12 +142,20 @@ struct PartsTests {
   }
 
   @Test("Pressure and fingerprint files")
-  func files() {
+  func files() throws {
     let text = "some avg10=0.00 avg60=0.00 avg300=0.00 total=1234\nfull avg10=0.00 total=9\n"
     #expect(Pressure.parse(text) == 1234)
     #expect(Pressure.parse("") == nil)
     #expect(Environment.chosen("always [madvise] never") == "madvise")
     #expect(Environment.fingerprint(runtime: "x")["runtime"] == "x")
+    let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    defer {
+      // It is a temporary file: what cannot be removed goes with the others.
+      try? FileManager.default.removeItem(at: file)
+    }
+    let bytes = Data((0..<600_001).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+    try bytes.write(to: file)
+    #expect(Stamp.hash(ofFile: file.path) == Stamp.hash(of: bytes))
     #expect(Stamp.hash(of: Data("greenbench".utf8)) != Stamp.hash(of: Data("greenbencg".utf8)))
     #expect(Stamp.source(of: "/no/such/file").commit == "unknown")
   }

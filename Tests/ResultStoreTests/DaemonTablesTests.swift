@@ -126,6 +126,7 @@ import Testing
       let path = "\(folder)/r.sqlite"
       var kept = Samples.session()
       for index in kept.report.rows.indices { kept.report.rows[index].backtrace = nil }
+      kept.controlFailure?.backtrace = nil
       let old = try DatabaseQueue(path: path)
       try old.inDatabase { db in
         try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")

@@ -25,6 +25,7 @@ import Testing
     try withTemporaryFolder { folder in
       var record = Samples.session(backends: [])
       record.control = nil
+      record.controlFailure = nil
       let store = try ResultStore(path: "\(folder)/r.sqlite")
       try store.append(record)
       #expect(try store.session("0") == record)

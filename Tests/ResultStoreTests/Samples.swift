@@ -87,6 +87,8 @@ enum Samples {
       startedUnixNanoseconds: startedAt ?? 1_795_000_000_123_456_789 + number,
       commandLine: "greenbench run ring",
       source: SourceVersion(commit: "abc", dirty: true, branch: "main", build: "123"),
-      measurements: measurements, control: measurement(seed: 9))
+      measurements: measurements, control: measurement(seed: 9),
+      controlFailure: ControlFailure(
+        status: .crashed, failure: "worker died: signal 9 (SIGKILL)", backtrace: "a+0x1\nb+0x2"))
   }
 }

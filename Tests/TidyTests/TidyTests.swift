@@ -36,7 +36,6 @@ struct TidyTests {
     "GRDB": ["ResultStore"],
     "ArgumentParser": ["GreenbenchCLI", "greenbench"],
     "Yams": ["BenchmarkRunner"],
-    "Subprocess": ["Executor"],
     "Hummingbird": ["DaemonServer"],
     "HummingbirdCore": ["DaemonServer"],
     "NIOCore": ["DaemonServer", "DaemonClient"],

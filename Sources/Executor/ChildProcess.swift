@@ -1,0 +1,124 @@
+// A process and its three pipes, started, read and waited for on threads of its own.
+
+import Dispatch
+import Foundation
+
+/// A child process.
+///
+/// Nothing here looks at a clock: whoever waits for a batch must not run beside it. The thread that
+/// starts the process stays until it is gone, since the kernel's "die with the parent" means that
+/// thread.
+struct ChildProcess: Sendable {
+  /// What becomes of the process, in this order; nothing comes after the last two.
+  enum Piece: Sendable {
+    case started(pid: Int32)
+
+    /// A line of its standard output, without the end.
+    case line(String)
+
+    /// More bytes without the end of a line than are taken; what follows is not read.
+    case lineTooLong
+
+    /// A line of its standard error.
+    case complaint(String)
+    case ended(ExecutorError.Ending)
+    case couldNotStart(reason: String)
+  }
+
+  private let input = Pipe()
+
+  /// Starts a process.
+  ///
+  /// - Parameters:
+  ///   - path: The program.
+  ///   - arguments: Its arguments.
+  ///   - lineBytesMax: The longest line of its output that is taken.
+  ///   - tell: Called from several threads, one at a time but for complaints.
+  init(
+    _ path: String, arguments: [String], lineBytesMax: Int,
+    tell: @escaping @Sendable (Piece) -> Void
+  ) {
+    let (input, output, errors) = (input, Pipe(), Pipe())
+    Thread.detachNewThread {
+      let process = Process()
+      process.executableURL = URL(filePath: path)
+      process.arguments = arguments
+      process.environment = Self.environment
+      process.standardInput = input
+      process.standardOutput = output
+      process.standardError = errors
+      let gone = DispatchSemaphore(value: 0)
+      process.terminationHandler = { _ in gone.signal() }
+      do {
+        try process.run()
+      } catch {
+        return tell(.couldNotStart(reason: Self.reason(error, path)))
+      }
+      tell(.started(pid: process.processIdentifier))
+      let heard = DispatchSemaphore(value: 0)
+      Thread.detachNewThread {
+        _ = Self.read(errors.fileHandleForReading, bytesMax: .max) { tell(.complaint($0)) }
+        heard.signal()
+      }
+      if !Self.read(output.fileHandleForReading, bytesMax: lineBytesMax, line: { tell(.line($0)) }) {
+        tell(.lineTooLong)
+      }
+      // What a process says last is read to its end.
+      heard.wait()
+      gone.wait()
+      let status = process.terminationStatus
+      tell(.ended(process.terminationReason == .exit ? .exited(status) : .signalled(status)))
+    }
+  }
+
+  /// Ours, without the backtraces of Swift's runtime: another program takes seconds to make them,
+  /// and a worker tells its calls itself.
+  private static var environment: [String: String] {
+    ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { ours, _ in ours }
+  }
+
+  /// Writes to its standard input.
+  ///
+  /// - Throws: That it does not read any more: its end tells why.
+  func write(_ text: String) throws {
+    try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
+  }
+
+  /// Ends its standard input.
+  func closeInput() {
+    // Closed already, or nobody reads: both are what is wanted.
+    try? input.fileHandleForWriting.close()
+  }
+
+  /// Reads lines until the end; false when one of them is too long.
+  private static func read(
+    _ handle: FileHandle, bytesMax: Int, line: (String) -> Void
+  ) -> Bool {
+    var rest = Data()
+    while true {
+      let chunk = handle.availableData
+      if chunk.isEmpty { break }
+      var start = chunk.startIndex
+      while let end = chunk[start...].firstIndex(of: UInt8(ascii: "\n")) {
+        rest += chunk[start..<end]
+        if rest.count > bytesMax { return false }
+        line(String(decoding: rest, as: UTF8.self))
+        rest.removeAll(keepingCapacity: rest.count < 1 << 16)
+        start = end + 1
+      }
+      rest += chunk[start...]
+      if rest.count > bytesMax { return false }
+    }
+    if !rest.isEmpty { line(String(decoding: rest, as: UTF8.self)) }
+    return true
+  }
+
+  private static func reason(_ error: any Error, _ path: String) -> String {
+    // Foundation's words differ between its versions; the system's own are the usual ones.
+    let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code
+    if let code, let word = POSIXErrorCode(rawValue: Int32(code)) { return "\(word)" }
+    if !FileManager.default.fileExists(atPath: path) { return "there is no such file" }
+    if !FileManager.default.isExecutableFile(atPath: path) { return "it may not be executed" }
+    return error.localizedDescription.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}
