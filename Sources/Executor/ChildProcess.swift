@@ -1,13 +1,11 @@
-// A process and its three pipes, started, read and waited for on threads of its own.
+// A process and its three pipes, started, read and waited for on threads that stay.
 
 import Dispatch
 import Foundation
 
 /// A child process.
 ///
-/// Nothing here looks at a clock: whoever waits for a batch must not run beside it. The thread that
-/// starts the process stays until it is gone, since the kernel's "die with the parent" means that
-/// thread.
+/// Nothing here looks at a clock: whoever waits for a batch must not run beside it.
 struct ChildProcess: Sendable {
   /// What becomes of the process, in this order; nothing comes after the last two.
   enum Piece: Sendable {
@@ -39,7 +37,7 @@ struct ChildProcess: Sendable {
     tell: @escaping @Sendable (Piece) -> Void
   ) {
     let (input, output, errors) = (input, Pipe(), Pipe())
-    Thread.detachNewThread {
+    Crew.shared.run {
       let process = Process()
       process.executableURL = URL(filePath: path)
       process.arguments = arguments
@@ -56,7 +54,7 @@ struct ChildProcess: Sendable {
       }
       tell(.started(pid: process.processIdentifier))
       let heard = DispatchSemaphore(value: 0)
-      Thread.detachNewThread {
+      Crew.shared.run {
         _ = Self.read(errors.fileHandleForReading, bytesMax: .max) { tell(.complaint($0)) }
         heard.signal()
       }
@@ -73,9 +71,8 @@ struct ChildProcess: Sendable {
 
   /// Ours, without the backtraces of Swift's runtime: another program takes seconds to make them,
   /// and a worker tells its calls itself.
-  private static var environment: [String: String] {
+  private static let environment =
     ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { ours, _ in ours }
-  }
 
   /// Writes to its standard input.
   ///
@@ -90,10 +87,14 @@ struct ChildProcess: Sendable {
     try? input.fileHandleForWriting.close()
   }
 
-  /// Reads lines until the end; false when one of them is too long.
+  /// Reads lines until the end, and closes; false when one of them is too long.
   private static func read(
     _ handle: FileHandle, bytesMax: Int, line: (String) -> Void
   ) -> Bool {
+    defer {
+      // Nobody else reads it; a worker a run would leave two descriptors each.
+      try? handle.close()
+    }
     var rest = Data()
     while true {
       let chunk = handle.availableData
@@ -103,8 +104,8 @@ struct ChildProcess: Sendable {
         rest += chunk[start..<end]
         if rest.count > bytesMax { return false }
         line(String(decoding: rest, as: UTF8.self))
-        rest.removeAll(keepingCapacity: rest.count < 1 << 16)
-        start = end + 1
+        rest = Data()
+        start = chunk.index(after: end)
       }
       rest += chunk[start...]
       if rest.count > bytesMax { return false }

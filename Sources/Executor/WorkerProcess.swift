@@ -14,6 +14,7 @@ public actor WorkerProcess: SupervisedExecutor {
 
   private let executable: String
   private let child: ChildProcess
+  private let alarm = Alarm()
 
   /// Ends when the process is gone.
   private var process: Task<Void, Never>?
@@ -96,10 +97,8 @@ public actor WorkerProcess: SupervisedExecutor {
     numbered.id = id
     let line = try encode(numbered)
     complaints.forget()
-    let timer = Task {
-      // The only error is cancellation: the answer came first.
-      guard (try? await Task.sleep(for: deadline)) != nil else { return }
-      expire(id, deadline)
+    alarm.set(after: deadline) { [weak self] in
+      Task { await self?.expire(id, deadline) }
     }
     let answer = await withCheckedContinuation { continuation in
       waiting = Waiting(id: id, answer: continuation)
@@ -109,7 +108,7 @@ public actor WorkerProcess: SupervisedExecutor {
         // The process no longer reads: it is dying, and its end will tell why.
       }
     }
-    timer.cancel()
+    alarm.clear()
     let reply = try answer.get()
     if let fault = reply.error { throw .refused(fault) }
     return reply
@@ -118,13 +117,11 @@ public actor WorkerProcess: SupervisedExecutor {
   public func stop() async {
     if cause == nil { cause = .stopped }
     child.closeInput()
-    let timer = Task {
-      // The only error is cancellation: the process left by itself.
-      guard (try? await Task.sleep(for: Self.farewell)) != nil else { return }
-      kill()
+    alarm.set(after: Self.farewell) { [weak self] in
+      Task { await self?.kill() }
     }
     await process?.value
-    timer.cancel()
+    alarm.clear()
   }
 
   public func gone() async -> ExecutorError {
