@@ -8,6 +8,9 @@ public import Reports
 ///
 /// Knows no workload: everything comes from `hello`.
 public struct BenchmarkRunner: Sendable {
+  /// The workload that is measured in every block, so that sessions can be compared.
+  public static let control = Plan.control
+
   /// Starts an executor.
   ///
   /// It is asked `hello` next.

@@ -1,5 +1,6 @@
 // Keeps one worker process warm: starts it, lends it to runs, replaces it when it dies or grows.
 
+import BenchmarkRunner
 import DaemonAPI
 import Executor
 import Reports
@@ -141,7 +142,9 @@ actor WorkerSupervisor {
     state = .starting
     let fresh = await launch()
     do {
-      hello = try await fresh.hello(deadline: greeting)
+      let greeted = try await fresh.hello(deadline: greeting)
+      try await rehearse(on: fresh, greeted)
+      hello = greeted
     } catch {
       await fresh.stop()
       // Whoever waits for it gets one more, and with it the reason.
@@ -162,6 +165,25 @@ actor WorkerSupervisor {
     if let pid { tell(.started(pid: pid)) }
     watch(made)
     return made
+  }
+
+  /// Runs the control once: what a worker makes at its first run and keeps is there before its size
+  /// is taken.
+  private func rehearse(
+    on worker: any SupervisedExecutor, _ hello: HelloReply
+  ) async throws(ExecutorError) {
+    guard let backend = hello.backends.first,
+      hello.workloads.contains(where: { $0.name == BenchmarkRunner.control })
+    else { return }
+    let request = PrepareRequest(
+      workload: BenchmarkRunner.control, parameters: [:], backend: backend.name,
+      stack: Scenario.standardStack, seed: 1)
+    let handle = try await worker.prepare(request, deadline: greeting).handle
+    _ = try await worker.measure(
+      handle, batches: 1, batchNanoseconds: Scenario.standardBatchNanoseconds, deadline: greeting)
+    _ = try await worker.verify(handle, deadline: greeting)
+    _ = try await worker.memory(handle, deadline: greeting)
+    _ = try await worker.finish(handle, deadline: greeting)
   }
 
   private func watch(_ watched: Current) {

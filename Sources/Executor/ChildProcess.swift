@@ -58,7 +58,8 @@ struct ChildProcess: Sendable {
         _ = Self.read(errors.fileHandleForReading, bytesMax: .max) { tell(.complaint($0)) }
         heard.signal()
       }
-      if !Self.read(output.fileHandleForReading, bytesMax: lineBytesMax, line: { tell(.line($0)) }) {
+      if !Self.read(output.fileHandleForReading, bytesMax: lineBytesMax, line: { tell(.line($0)) })
+      {
         tell(.lineTooLong)
       }
       // What a process says last is read to its end.
@@ -72,7 +73,8 @@ struct ChildProcess: Sendable {
   /// Ours, without the backtraces of Swift's runtime: another program takes seconds to make them,
   /// and a worker tells its calls itself.
   private static let environment =
-    ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { ours, _ in ours }
+    ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { ours, _ in ours
+    }
 
   /// Writes to its standard input.
   ///

@@ -33,7 +33,8 @@ struct SessionWriter {
       if let memory = row.memory { try MemoryColumns.insert(memory, run: run, db) }
     }
     if let control = record.control {
-      try insertBlocks(of: control, run: insertControl(control, record.controlFailure, session: session))
+      try insertBlocks(
+        of: control, run: insertControl(control, record.controlFailure, session: session))
     }
   }
 
@@ -111,7 +112,8 @@ struct SessionWriter {
         """
     ).execute(arguments: [
       session, (failure?.status ?? .ok).rawValue, failure?.failure, failure?.backtrace,
-      batches.reduce(0) { $0 + $1.operations }, figures.quantile(0.10), figures.quantile(0.50), figures.quantile(0.99), control.blocks.count,
+      batches.reduce(0) { $0 + $1.operations }, figures.quantile(0.10), figures.quantile(0.50),
+      figures.quantile(0.99), control.blocks.count,
       batches.isEmpty ? 0 : Double(figures.clean.count) / Double(batches.count),
       control.switchesInKernel,
     ])
