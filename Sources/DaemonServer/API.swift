@@ -22,7 +22,8 @@ struct API: Sendable {
         try .json(Index(name: Answer.serverName, version: version))
       },
       Route(.get, "\(Self.root)/openapi.json") { _ throws(Refusal) in
-        Answer.text(OpenAPIDocument.text, as: "application/json")
+        Answer(
+          status: 200, contentType: "application/json", body: .whole(OpenAPIDocument.bytes))
       },
       Route(.get, "\(Self.root)/status") { [service] _ throws(Refusal) in
         try .json(await service.status())
