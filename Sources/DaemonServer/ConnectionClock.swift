@@ -34,6 +34,7 @@ final class ConnectionClock: ChannelDuplexHandler {
 
   private let limits: Limits
   private let metrics: ServerMetrics
+  private let streams: OpenStreams
   private var phase = Phase.idle
   private var inbound: NIODeadline?
   private var outbound: NIODeadline?
@@ -42,9 +43,10 @@ final class ConnectionClock: ChannelDuplexHandler {
   private var timerDeadline = NIODeadline.distantFuture
   private var context: ChannelHandlerContext?
 
-  init(_ limits: Limits, metrics: ServerMetrics) {
+  init(_ limits: Limits, metrics: ServerMetrics, streams: OpenStreams) {
     self.limits = limits
     self.metrics = metrics
+    self.streams = streams
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -153,6 +155,9 @@ final class ConnectionClock: ChannelDuplexHandler {
     case .closing, .streaming: break
     case .answering: metrics.closed(.stalled)
     }
-    context?.close(promise: nil)
+    guard let context else { return }
+    // It is not the client who leaves.
+    streams.end(over: context.channel)
+    context.close(promise: nil)
   }
 }

@@ -87,7 +87,8 @@ struct ListenerService: Service {
   ) -> EventLoopFuture<HTTP1Channel.Value> {
     channel.eventLoop.makeCompletedFuture {
       let pacer = RequestPacer()
-      let clock = ConnectionClock(serving.limits, metrics: serving.metrics)
+      let clock = ConnectionClock(
+        serving.limits, metrics: serving.metrics, streams: serving.streams)
       // First of all, so that they see bytes.
       try channel.pipeline.syncOperations.addHandlers([pacer, clock])
       return NIOLoopBound((clock, pacer), eventLoop: channel.eventLoop)

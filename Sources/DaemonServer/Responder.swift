@@ -151,19 +151,33 @@ struct Responder: Sendable {
     _ stream: EventStream, to body: some ResponseBodyWriter, over channel: any Channel
   ) async throws {
     let relay = FrameRelay()
+    streams.add(relay, over: channel)
     // Otherwise only the next write would find out that nobody reads.
-    channel.closeFuture.whenComplete { _ in relay.end() }
-    streams.add(relay)
-    defer { streams.remove(relay) }
+    channel.closeFuture.whenComplete { _ in relay.end(.left) }
+    defer { streams.remove(over: channel) }
+    let outcome: Result<Void, any Error>
+    do {
+      outcome = .success(try await write(stream, through: relay, to: body))
+    } catch {
+      outcome = .failure(error)
+    }
+    if relay.ending == .left, !streams.isDraining { await stream.onLeave?() }
+    try outcome.get()
+  }
+
+  private func write(
+    _ stream: EventStream, through relay: FrameRelay, to body: some ResponseBodyWriter
+  ) async throws {
     var body = body
     try await withThrowingTaskGroup(of: Void.self) { group in
       defer {
-        relay.end()
+        // What could not be written: whoever ends a stream from here says so before.
+        relay.end(.left)
         group.cancelAll()
       }
       group.addTask {
         await stream.produce(relay)
-        relay.end()
+        relay.end(.told)
       }
       group.addTask { [pingInterval] in
         // Ends by being cancelled.
