@@ -59,7 +59,7 @@ struct ListenerService: Service {
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
-          try pipeline.addHandler(AcceptGate(serving.limit))
+          try pipeline.addHandler(AcceptGate(serving.limit, logger: serving.logger))
           try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))
         }
       }
