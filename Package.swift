@@ -192,7 +192,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DaemonServerTests",
-      dependencies: ["CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports"],
+      dependencies: [
+        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     // A daemon that says what a test wants; not a product.
     .target(

@@ -8,13 +8,19 @@ extension DaemonClient {
   /// A lost connection is taken up again; the first update after it is the state of that moment,
   /// and progress in between is missed. Ends after a final state.
   ///
-  /// - Parameter id: The job.
+  /// - Parameters:
+  ///   - id: The job.
+  ///   - cancelsOnClose: Whether the daemon cancels the job when this process ends, however it does,
+  ///     or the updates are no longer read. A daemon that stops itself does not.
   /// - Returns: The updates; throws `DaemonClientError`, a refusal in place of the first one too.
-  public func updates(job id: Int) -> AsyncThrowingStream<JobUpdate, any Error> {
+  public func updates(
+    job id: Int, cancelsOnClose: Bool = false
+  ) -> AsyncThrowingStream<JobUpdate, any Error> {
     let core = core
+    let query = cancelsOnClose ? "?cancel_on_close=true" : ""
     let feed = EventFeed(
       core, mayEndEarly: false,
-      path: { _ in "\(DaemonProtocol.root)/jobs/\(id)/updates" },
+      path: { _ in "\(DaemonProtocol.root)/jobs/\(id)/updates\(query)" },
       isLast: { event in
         // What is no job is refused where it is taken apart.
         event.name == "state"

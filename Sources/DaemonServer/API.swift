@@ -22,7 +22,8 @@ struct API: Sendable {
         try .json(Index(name: Answer.serverName, version: version))
       },
       Route(.get, "\(Self.root)/openapi.json") { _ throws(Refusal) in
-        Answer.text(OpenAPIDocument.text, as: "application/json")
+        Answer(
+          status: 200, contentType: "application/json", body: .whole(OpenAPIDocument.bytes))
       },
       Route(.get, "\(Self.root)/status") { [service] _ throws(Refusal) in
         try .json(await service.status())
@@ -59,9 +60,14 @@ struct API: Sendable {
       Route(.get, "\(Self.root)/jobs/{id}") { [service] call throws(Refusal) in
         try .json(await service.job(try call.number(of: "job")))
       },
-      Route(.get, "\(Self.root)/jobs/{id}/updates") { [service] call throws(Refusal) in
-        let stream = try await service.updates(job: try call.number(of: "job"))
-        return .events(EventStream(stream, frame: Self.frame(of:)))
+      Route(.get, "\(Self.root)/jobs/{id}/updates", query: [Self.cancelName]) {
+        [service] call throws(Refusal) in
+        let id = try call.number(of: "job")
+        let isOwned = try call.flag(Self.cancelName)
+        let updates = try await service.updates(job: id)
+        var stream = EventStream(updates, frame: Self.frame(of:))
+        if isOwned { stream.onLeave = { await Self.cancel(id, service) } }
+        return .events(stream)
       },
     ]
       + JobAction.allCases.map { action in
@@ -70,6 +76,18 @@ struct API: Sendable {
           try .json(await service.act(action, job: try call.number(of: "job")))
         }
       }
+  }
+
+  private static let cancelName = "cancel_on_close"
+
+  /// Cancels a job that nobody waits for any more.
+  private static func cancel(_ id: Int, _ service: any DaemonService) async {
+    do {
+      _ = try await service.act(.cancel, job: id)
+    } catch {
+      // It has ended meanwhile: the client left after the last update.
+      return
+    }
   }
 
   private var ofQueue: [Route] {

@@ -41,6 +41,17 @@ struct Call: Sendable {
     return try Self.number(text, called: name, in: range)
   }
 
+  /// A choice of the query; false where it is not there.
+  func flag(_ name: String) throws(Refusal) -> Bool {
+    switch query[name] {
+    case nil, "false": return false
+    case "true": return true
+    case let text?:
+      throw Refusal(
+        .malformed, "\(name) is \"\(text.prefix(40))\"; send true or false")
+    }
+  }
+
   static func number(
     _ text: String, called name: String, in range: ClosedRange<Int>
   ) throws(Refusal) -> Int {

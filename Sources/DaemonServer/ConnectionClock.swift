@@ -2,7 +2,7 @@
 
 import NIOCore
 
-/// The first handler of a connection; sees its bytes, and is told by `RequestGate` what they are.
+/// Sees the bytes of a connection, and is told by `RequestGate` what they are.
 ///
 /// All deadlines share one timer, which is set later when it fires too early: a request that is in
 /// time neither sets nor cancels one.
@@ -17,6 +17,9 @@ final class ConnectionClock: ChannelDuplexHandler {
     let idle: TimeAmount
     let write: TimeAmount
 
+    /// For anything to happen while an answer is owed: more than every other limit, and the last one.
+    var stall: TimeAmount { request + idle }
+
     /// For a client to close its end after ours was closed.
     let linger = TimeAmount.milliseconds(500)
 
@@ -27,10 +30,11 @@ final class ConnectionClock: ChannelDuplexHandler {
     }
   }
 
-  private enum Phase { case idle, receiving, answering, closing }
+  private enum Phase { case idle, receiving, answering, streaming, closing }
 
   private let limits: Limits
   private let metrics: ServerMetrics
+  private let streams: OpenStreams
   private var phase = Phase.idle
   private var inbound: NIODeadline?
   private var outbound: NIODeadline?
@@ -39,9 +43,10 @@ final class ConnectionClock: ChannelDuplexHandler {
   private var timerDeadline = NIODeadline.distantFuture
   private var context: ChannelHandlerContext?
 
-  init(_ limits: Limits, metrics: ServerMetrics) {
+  init(_ limits: Limits, metrics: ServerMetrics, streams: OpenStreams) {
     self.limits = limits
     self.metrics = metrics
+    self.streams = streams
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -81,22 +86,39 @@ final class ConnectionClock: ChannelDuplexHandler {
   private func wrote() {
     writes -= 1
     outbound = writes == 0 ? nil : .now() + limits.write
+    if phase == .answering { inbound = .now() + limits.stall }
   }
 
   /// A request is whole.
   func received() {
     guard phase != .closing else { return }
     phase = .answering
+    inbound = .now() + limits.stall
+    arm()
+  }
+
+  /// An answer has begun that ends when its client wants.
+  ///
+  /// Its signs of life are written, so that the deadline of writing watches it.
+  func streamed() {
+    guard phase != .closing else { return }
+    phase = .streaming
     inbound = nil
   }
 
-  /// An answer is whole, and it was the last one that was owed.
+  /// An answer is whole, and no other one is owed to a request that is whole.
   ///
-  /// - Parameter isReceiving: Whether the body of its request is still on its way.
+  /// - Parameter isReceiving: Whether the rest of a request is still on its way.
   func answered(isReceiving: Bool) {
-    guard phase != .closing, !isReceiving else { return }
-    phase = .idle
-    inbound = .now() + limits.idle
+    guard phase != .closing else { return }
+    if isReceiving {
+      guard phase != .receiving else { return }
+      phase = .receiving
+      inbound = .now() + limits.request
+    } else {
+      phase = .idle
+      inbound = .now() + limits.idle
+    }
     arm()
   }
 
@@ -130,8 +152,12 @@ final class ConnectionClock: ChannelDuplexHandler {
     case .receiving: metrics.closed(.slowRequest)
     case .idle: metrics.closed(.idle)
     // A client that leaves its end open is no news.
-    case .closing, .answering: break
+    case .closing, .streaming: break
+    case .answering: metrics.closed(.stalled)
     }
-    context?.close(promise: nil)
+    guard let context else { return }
+    // It is not the client who leaves.
+    streams.end(over: context.channel)
+    context.close(promise: nil)
   }
 }

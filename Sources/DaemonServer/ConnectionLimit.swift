@@ -60,39 +60,3 @@ final class ConnectionLimit: Sendable {
     for callBack in waiting { callBack() }
   }
 }
-
-/// Stands in a listener's pipeline, and holds its accepting back.
-///
-/// What fails for want of descriptors is tried again by NIO's own handler after a second.
-final class AcceptGate: ChannelDuplexHandler {
-  typealias InboundIn = any Channel
-  typealias InboundOut = any Channel
-  typealias OutboundIn = any Channel
-
-  private let limit: ConnectionLimit
-  private var isHolding = false
-
-  init(_ limit: ConnectionLimit) {
-    self.limit = limit
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    limit.add(unwrapInboundIn(data))
-    context.fireChannelRead(data)
-  }
-
-  func read(context: ChannelHandlerContext) {
-    guard !isHolding else { return }
-    let loop = context.eventLoop
-    let bound = NIOLoopBound((self, context), eventLoop: loop)
-    let hasRoom = limit.hasRoom {
-      loop.execute {
-        let (gate, context) = bound.value
-        gate.isHolding = false
-        // Through all handlers again: they may have reasons of their own to wait.
-        context.channel.read()
-      }
-    }
-    if hasRoom { context.read() } else { isHolding = true }
-  }
-}

@@ -108,7 +108,7 @@ public struct DaemonServer: Sendable {
     }
     defer { if manager.inherited.isEmpty { removeSocket() } }
     try await run(
-      listening, manager, addresses: addresses, stoppingAt: signals, began: began)
+      listening, manager, serving.streams, addresses: addresses, stoppingAt: signals, began: began)
   }
 
   private func responder(
@@ -127,7 +127,7 @@ public struct DaemonServer: Sendable {
   }
 
   private func run(
-    _ listening: [any Service], _ manager: ServiceManager,
+    _ listening: [any Service], _ manager: ServiceManager, _ streams: OpenStreams,
     addresses: [String], stoppingAt signals: [UnixSignal],
     began: @escaping @Sendable (ServiceGroup) -> Void
   ) async throws(ServerError) {
@@ -143,7 +143,8 @@ public struct DaemonServer: Sendable {
     }
     let drainSeconds = max(0, configuration.drainSeconds - Self.closingSeconds)
     services.append(
-      DrainService(hooks: hooks, manager: manager, seconds: drainSeconds, logger: logger))
+      DrainService(
+        hooks: hooks, streams: streams, manager: manager, seconds: drainSeconds, logger: logger))
     var group = ServiceGroupConfiguration(
       services: services.map { service in
         .init(

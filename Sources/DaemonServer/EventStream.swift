@@ -1,12 +1,14 @@
 // Server-sent events: one stream of the service's, with a sign of life where nothing happens.
 
-import NIOCore
 import Synchronization
 
 /// Frames of `text/event-stream`, made as they are asked for.
 struct EventStream: Sendable {
   /// Hands over one frame after the other; returns when there are no more, or nobody takes them.
   let produce: @Sendable (FrameRelay) async -> Void
+
+  /// Called when the client closes before the end.
+  var onLeave: (@Sendable () async -> Void)?
 
   init<Element: Sendable>(
     _ stream: AsyncStream<Element>, frame: @escaping @Sendable (Element) -> String
@@ -36,9 +38,22 @@ struct EventStream: Sendable {
 /// One who hands over waits until the frame was taken, so a slow client slows its stream down, and
 /// the memory of a stream is one frame.
 final class FrameRelay: Sendable {
+  /// Why there are no more frames.
+  enum Ending: Hashable, Sendable {
+    /// All were told.
+    case told
+
+    /// The server stops, or has lost its patience with a client that does not read.
+    case stopped
+
+    /// The client has closed its end.
+    case left
+  }
+
   private struct State {
     var frame: String?
-    var isEnded = false
+    var ending: Ending?
+    var isEnded: Bool { ending != nil }
     var taker: CheckedContinuation<String?, Never>?
     var putter: CheckedContinuation<Bool, Never>?
   }
@@ -105,11 +120,14 @@ final class FrameRelay: Sendable {
     }
   }
 
-  /// Lets both sides go.
-  func end() {
+  /// nil while there may be more.
+  var ending: Ending? { state.withLock { $0.ending } }
+
+  /// Lets both sides go; the first one to say why is right.
+  func end(_ ending: Ending) {
     let (taker, putter) = state.withLock { state in
       let waiting = (state.taker, state.putter)
-      state.isEnded = true
+      state.ending = state.ending ?? ending
       state.taker = nil
       state.putter = nil
       state.frame = nil
@@ -117,35 +135,5 @@ final class FrameRelay: Sendable {
     }
     taker?.resume(returning: nil)
     putter?.resume(returning: false)
-  }
-}
-
-/// The streams that go on, to be ended when the server is.
-final class OpenStreams: Sendable {
-  private struct State {
-    var relays: [ObjectIdentifier: FrameRelay] = [:]
-    var isEnded = false
-  }
-
-  private let state = Mutex(State())
-
-  func add(_ relay: FrameRelay) {
-    let isEnded = state.withLock { state in
-      if !state.isEnded { state.relays[ObjectIdentifier(relay)] = relay }
-      return state.isEnded
-    }
-    if isEnded { relay.end() }
-  }
-
-  func remove(_ relay: FrameRelay) {
-    state.withLock { _ = $0.relays.removeValue(forKey: ObjectIdentifier(relay)) }
-  }
-
-  func endAll() {
-    let relays = state.withLock { state in
-      state.isEnded = true
-      return Array(state.relays.values)
-    }
-    for relay in relays { relay.end() }
   }
 }

@@ -46,10 +46,20 @@ struct ListenerService: Service {
     let isUnix = listener.kind == .unix
     channel = try await ServerBootstrap(group: serving.group)
       .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+      // What many clients send ahead, or do not take, has to be little for each.
+      .childChannelOption(
+        ChannelOptions.recvAllocator,
+        value: FixedSizeRecvByteBufferAllocator(capacity: RequestPacer.readBytes)
+      )
+      .childChannelOption(ChannelOptions.maxMessagesPerRead, value: 1)
+      .childChannelOption(
+        ChannelOptions.writeBufferWaterMark,
+        value: ChannelOptions.Types.WriteBufferWaterMark(low: 1 << 12, high: 1 << 14)
+      )
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
-          try pipeline.addHandler(AcceptGate(serving.limit))
+          try pipeline.addHandler(AcceptGate(serving.limit, logger: serving.logger))
           try pipeline.addHandler(quiescing.makeServerChannelHandler(channel: channel))
         }
       }
@@ -76,15 +86,17 @@ struct ListenerService: Service {
     _ channel: any Channel, _ http: HTTP1Channel, _ serving: Serving
   ) -> EventLoopFuture<HTTP1Channel.Value> {
     channel.eventLoop.makeCompletedFuture {
-      let clock = ConnectionClock(serving.limits, metrics: serving.metrics)
-      // First of all, so that it sees bytes.
-      try channel.pipeline.syncOperations.addHandler(clock)
-      return NIOLoopBound(clock, eventLoop: channel.eventLoop)
-    }.flatMap { (clock: NIOLoopBound<ConnectionClock>) in
+      let pacer = RequestPacer()
+      let clock = ConnectionClock(
+        serving.limits, metrics: serving.metrics, streams: serving.streams)
+      // First of all, so that they see bytes.
+      try channel.pipeline.syncOperations.addHandlers([pacer, clock])
+      return NIOLoopBound((clock, pacer), eventLoop: channel.eventLoop)
+    }.flatMap { (first: NIOLoopBound<(ConnectionClock, RequestPacer)>) in
       http.setup(channel: channel, logger: serving.logger).flatMapThrowing { value in
         let pipeline = channel.pipeline.syncOperations
         let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-        try pipeline.addHandler(RequestGate(clock.value), position: .before(codec))
+        try pipeline.addHandler(RequestGate(first.value.0, first.value.1), position: .before(codec))
         return value
       }
     }

@@ -55,7 +55,9 @@ public struct LogLines: LogHandler {
   }
 
   private static var now: String {
-    Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    Date.now.formatted(
+      Date.ISO8601FormatStyle().year().month().day()
+        .time(includingFractionalSeconds: true).timeZone(separator: .omitted))
   }
 
   /// The priority of syslog(3).

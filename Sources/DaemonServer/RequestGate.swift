@@ -24,6 +24,7 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   private let clock: ConnectionClock
+  private let pacer: RequestPacer
   private var verdict: Verdict?
 
   /// Requests whose answer is not complete.
@@ -32,9 +33,20 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
   private var isStreaming = false
   private var isClosing = false
 
-  init(_ clock: ConnectionClock) {
+  init(_ clock: ConnectionClock, _ pacer: RequestPacer) {
     self.clock = clock
+    self.pacer = pacer
   }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    pacer.onInputClosed = {
+      let (gate, context) = bound.value
+      gate.endStream(context)
+    }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) { pacer.onInputClosed = {} }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     // What comes after a refusal is read, so that the client gets to read it, and forgotten.
@@ -53,7 +65,13 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
     case .body: break
     case .end:
       isReceiving = false
-      clock.received()
+      // Some requests are refused before their bodies are there.
+      if owed > 0 {
+        clock.received()
+        pacer.hold()
+      } else {
+        clock.answered(isReceiving: false)
+      }
     }
     context.fireChannelRead(data)
   }
@@ -66,13 +84,13 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
   private func refuse(_ verdict: Verdict, _ context: ChannelHandlerContext) {
     self.verdict = verdict
     clock.reported(.malformed)
+    pacer.discard()
     context.fireErrorCaught(HTTPParserError.unknown)
   }
 
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    // Who has closed its end while a stream goes on does not come back.
-    if isStreaming, case ChannelEvent.inputClosed = event { context.close(promise: nil) }
-    context.fireUserInboundEventTriggered(event)
+  /// Who has closed its end while a stream goes on does not come back.
+  private func endStream(_ context: ChannelHandlerContext) {
+    if isStreaming, pacer.isInputClosed { context.close(promise: nil) }
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -90,20 +108,29 @@ final class RequestGate: ChannelDuplexHandler, RemovableChannelHandler {
           wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         return
       }
-      isStreaming = head.headers["content-length"].isEmpty && head.status != .noContent
-      if head.headers.first(name: "connection")?.lowercased() == "close" { isClosing = true }
+      if head.headers.first(name: "connection")?.lowercased() == "close" {
+        isClosing = true
+        pacer.discard()
+      }
       context.write(data, promise: promise)
+      if head.headers["content-length"].isEmpty, head.status != .noContent {
+        isStreaming = true
+        clock.streamed()
+        endStream(context)
+      }
     case .body: context.write(data, promise: promise)
     case .end:
       context.write(data, promise: promise)
       isStreaming = false
       owed = max(0, owed - 1)
-      if owed == 0 { clock.answered(isReceiving: isReceiving) }
       if isClosing {
         context.flush()
         clock.linger()
-        context.close(mode: .output, promise: nil)
+        return context.close(mode: .output, promise: nil)
       }
+      // The parser may have seen the beginning of another request behind a body.
+      if owed == (isReceiving ? 1 : 0) { clock.answered(isReceiving: isReceiving) }
+      if owed == 0 || isReceiving { pacer.release() }
     }
   }
 

@@ -20,6 +20,9 @@ struct Responder: Sendable {
   let streams: OpenStreams
   let pingInterval: Duration
 
+  /// Of a long answer, what is written at once.
+  private static let writtenBytes = 1 << 14
+
   func respond(
     to request: Request, writer: consuming ResponseWriter, over channel: any Channel
   ) async throws {
@@ -27,10 +30,19 @@ struct Responder: Sendable {
     let (answer, template) = await answer(to: request)
     let isStream = if case .stream = answer.body { true } else { false }
     switch answer.body {
-    case .whole(let buffer):
+    case .whole(let buffer) where buffer.readableBytes <= Self.writtenBytes:
       try await writer.write(
         response: answer.head,
         body: buffer.readableBytes == 0 ? ResponseBody() : ResponseBody(byteBuffer: buffer))
+    case .whole(var buffer):
+      // Piece by piece: each that is taken is progress.
+      var body = try await writer.writeHead(answer.head)
+      while let piece = buffer.readSlice(length: min(Self.writtenBytes, buffer.readableBytes)),
+        piece.readableBytes > 0
+      {
+        try await body.write(piece)
+      }
+      try await body.finish(nil)
     case .stream(let stream):
       let body = try await writer.writeHead(answer.head)
       try await write(stream, to: body, over: channel)
@@ -139,19 +151,33 @@ struct Responder: Sendable {
     _ stream: EventStream, to body: some ResponseBodyWriter, over channel: any Channel
   ) async throws {
     let relay = FrameRelay()
+    streams.add(relay, over: channel)
     // Otherwise only the next write would find out that nobody reads.
-    channel.closeFuture.whenComplete { _ in relay.end() }
-    streams.add(relay)
-    defer { streams.remove(relay) }
+    channel.closeFuture.whenComplete { _ in relay.end(.left) }
+    defer { streams.remove(over: channel) }
+    let outcome: Result<Void, any Error>
+    do {
+      outcome = .success(try await write(stream, through: relay, to: body))
+    } catch {
+      outcome = .failure(error)
+    }
+    if relay.ending == .left, !streams.isDraining { await stream.onLeave?() }
+    try outcome.get()
+  }
+
+  private func write(
+    _ stream: EventStream, through relay: FrameRelay, to body: some ResponseBodyWriter
+  ) async throws {
     var body = body
     try await withThrowingTaskGroup(of: Void.self) { group in
       defer {
-        relay.end()
+        // What could not be written: whoever ends a stream from here says so before.
+        relay.end(.left)
         group.cancelAll()
       }
       group.addTask {
         await stream.produce(relay)
-        relay.end()
+        relay.end(.told)
       }
       group.addTask { [pingInterval] in
         // Ends by being cancelled.

@@ -21,6 +21,9 @@ struct ServerMetrics: Sendable {
     /// What was written is not taken.
     case slowReader = "slow-reader"
 
+    /// An answer was owed for so long that it will not come.
+    case stalled
+
     /// No HTTP/1.1 that this server takes.
     case malformed
   }

@@ -50,12 +50,14 @@ struct SignalService: Service {
 /// Ends what runs before the listeners close, so that clients see how it ends.
 struct DrainService: Service {
   let hooks: Hooks
+  let streams: OpenStreams
   let manager: ServiceManager
   let seconds: Double
   let logger: Logger
 
   func run() async throws {
     try await gracefulShutdown()
+    streams.drain()
     manager.tell(.stopping)
     logger.notice("draining")
     let began = ContinuousClock.now

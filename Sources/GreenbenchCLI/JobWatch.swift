@@ -34,6 +34,9 @@ struct JobWatch {
   let client: DaemonClient
   let output: ReportOutput
 
+  /// Whether the job ends with this process.
+  var ownsJob = false
+
   /// Shows how a job goes, then its report.
   ///
   /// - Parameter id: The job.
@@ -48,15 +51,24 @@ struct JobWatch {
 
   /// Leaves a job to itself, and ends the process.
   static func detach(from id: Int) -> Never {
+    end("job \(id) goes on; attach to it with `greenbench attach \(id)`")
+  }
+
+  /// Does not wait for the end of a job that is being cancelled.
+  static func leave(_ id: Int) -> Never {
+    end("job \(id) is being cancelled; see `greenbench queue ls`")
+  }
+
+  private static func end(_ complaint: String) -> Never {
     if isatty(STDERR_FILENO) == 1 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
-    GreenbenchCommand.complain("job \(id) goes on; attach to it with `greenbench attach \(id)`")
+    GreenbenchCommand.complain(complaint)
     _exit(ExitCodes.interrupted.rawValue)
   }
 
   private func follow(_ id: Int) async throws -> Job {
     let line = ProgressLine(shown: !output.quiet && isatty(STDERR_FILENO) == 1)
     defer { line.clear() }
-    for try await update in client.updates(job: id) {
+    for try await update in client.updates(job: id, cancelsOnClose: ownsJob) {
       switch update {
       case .progress(let progress): line.show(progress)
       case .block: break

@@ -39,11 +39,11 @@ struct RemoteRun {
     let id = submission.job.id
     if job.detach { return print(output.json ? try JSONDocument.text(submission.job) : "\(id)") }
     cancellation.watch(id)
-    try await JobWatch(client: client, output: output).watch(id)
+    try await JobWatch(client: client, output: output, ownsJob: true).watch(id)
   }
 }
 
-/// Cancels a job at the first signal, and leaves it at the second.
+/// Cancels a job at the first signal, and does not wait for it after the second.
 private final class Cancellation: Sendable {
   private let client: DaemonClient
   private let state = Mutex<(job: Int?, isAsked: Bool)>((nil, false))
@@ -65,7 +65,7 @@ private final class Cancellation: Sendable {
       return $0.job
     }
     guard let job else { return }
-    if count > 1 { JobWatch.detach(from: job) }
+    if count > 1 { JobWatch.leave(job) }
     cancel(job)
   }
 

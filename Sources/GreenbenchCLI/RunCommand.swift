@@ -17,7 +17,7 @@ struct RunCommand: AsyncParsableCommand {
       does. Both store the same rows, and end with the same output and exit code.
 
       Ctrl-C stops the run, and complete blocks are stored; the second Ctrl-C does not wait for \
-      that. A job of the daemon goes on when this process is killed without a warning (SIGKILL).
+      that. The daemon cancels the job, too, when this process is killed (SIGKILL).
       """)
 
   @OptionGroup var options: RunOptions

@@ -113,7 +113,7 @@ struct DaemonFixture {
       switch line {
       case "POST /v1/jobs":
         try json(Submission(job: Sample.job(), repeated: false), status: "201 Created")
-      case "GET /v1/jobs/5/updates":
+      case "GET /v1/jobs/5/updates", "GET /v1/jobs/5/updates?cancel_on_close=true":
         stream([
           try Sample.frame("state", Sample.job(.queued)),
           try Sample.frame("state", Sample.job(.running)),

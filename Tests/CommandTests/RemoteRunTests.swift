@@ -104,7 +104,7 @@ struct RemoteRunTests {
     try await DaemonFixture.with { line in
       switch line {
       case "POST /v1/jobs/5/cancel": try DaemonFixture.json(Sample.job(.running))
-      case "GET /v1/jobs/5/updates":
+      case "GET /v1/jobs/5/updates?cancel_on_close=true":
         DaemonFixture.stream([try Sample.frame("state", Sample.job(.running))]) + [
           .wait("POST /v1/jobs/5/cancel"),
           .send(

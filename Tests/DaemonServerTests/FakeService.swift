@@ -11,6 +11,9 @@ final class FakeService: DaemonService, Sendable {
     var schedules: [Schedule] = []
     var isPaused = false
     var obstacle: String?
+
+    /// Its end is waited for before a status is told.
+    var silence: AsyncStream<Void>?
     var streams: [AsyncStream<JobUpdate>.Continuation] = []
     var eventStreams: [AsyncStream<DaemonEvent>.Continuation] = []
 
@@ -27,7 +30,14 @@ final class FakeService: DaemonService, Sendable {
     self.noteBytes = noteBytes
   }
 
+  func isAsked(_ question: String) -> Bool {
+    state.withLock { $0.asked.contains(question) }
+  }
+
   func status() async -> DaemonStatus {
+    if let silence = state.withLock({ $0.silence }) {
+      for await _ in silence {}
+    }
     let (queued, isPaused) = state.withLock { ($0.jobs.count, $0.isPaused) }
     return DaemonStatus(
       pid: 42, state: isPaused ? .paused : .idle,
@@ -79,6 +89,7 @@ final class FakeService: DaemonService, Sendable {
 
   func act(_ action: JobAction, job id: Int) async throws(Refusal) -> Job {
     var job = try await job(id)
+    state.withLock { $0.asked.append("\(action.rawValue) \(id)") }
     switch action {
     case .cancel: job.state = .cancelled
     case .pause: job.state = .paused

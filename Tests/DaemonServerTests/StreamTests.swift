@@ -51,6 +51,103 @@ struct StreamTests {
     }
   }
 
+  /// Begins to listen to a job that ends with its client, and waits for the first update.
+  private func own(_ server: RunningServer, query: String = "?cancel_on_close=true") async throws
+    -> (Wire, AsyncStream<JobUpdate>.Continuation)
+  {
+    _ = try await server.post("/v1/jobs", RouteTests.job)
+    let wire = try await server.wire()
+    await wire.send("GET /v1/jobs/1/updates\(query) HTTP/1.1\r\nHost: x\r\n\r\n")
+    _ = try await wire.read(until: "event: state\ndata: {")
+    return (wire, try #require(server.service.state.withLock { $0.streams.first }))
+  }
+
+  @Test(.timeLimit(.minutes(1))) func cancelsAJobWhoseOwnerLeaves() async throws {
+    try await withServer { server in
+      let (wire, _) = try await own(server)
+      wire.finish()
+      while !server.service.isAsked("cancel 1") { await Task.yield() }
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func cancelsAJobWhoseOwnerIsKilledWithUpdatesUnread() async throws
+  {
+    try await withServer { server in
+      do {
+        let (wire, updates) = try await own(server)
+        updates.yield(.block(BlockUpdate(group: 1, number: 2, rows: [])))
+        _ = wire
+      }
+      while !server.service.isAsked("cancel 1") { await Task.yield() }
+    }
+  }
+
+  @Test(arguments: ["", "?cancel_on_close=false"])
+  func leavesAJobAloneThatNobodyOwns(query: String) async throws {
+    let service = FakeService()
+    try await withServer(service: service) { server in
+      let (wire, updates) = try await own(server, query: query)
+      let (ends, end) = AsyncStream.makeStream(of: Void.self)
+      updates.onTermination = { _ in end.yield() }
+      wire.finish()
+      _ = await ends.first { _ in true }
+    }
+    // Whatever the end of a connection does was done before the server's.
+    #expect(!service.isAsked("cancel 1"))
+  }
+
+  @Test func leavesAJobAloneWhoseOwnerReadsTooSlowly() async throws {
+    let service = FakeService()
+    try await withServer(service: service, adjust: .set(\.writeSeconds, 0.2)) { server in
+      let (wire, updates) = try await own(server)
+      // More than the kernel holds for a socket.
+      for number in 0..<10_000 {
+        updates.yield(.block(BlockUpdate(group: 1, number: number, rows: [])))
+      }
+      try await wire.awaitHangUp()
+      #expect(server.figures.contains(#"greenbench_http_closed_total{reason="slow-reader"} 1"#))
+    }
+    #expect(!service.isAsked("cancel 1"))
+  }
+
+  @Test func leavesAJobToTheNextDaemon() async throws {
+    let service = FakeService()
+    try await withServer(service: service) { server in
+      let (wire, _) = try await own(server)
+      await server.group.triggerGracefulShutdown()
+      _ = try await wire.readToEnd()
+    }
+    #expect(!service.isAsked("cancel 1"))
+  }
+
+  @Test func leavesAJobAloneWhoseOwnerLeavesWhileTheServerDrains() async throws {
+    let service = FakeService()
+    let (begins, begin) = AsyncStream.makeStream(of: Void.self)
+    let (leaves, leave) = AsyncStream.makeStream(of: Void.self)
+    let hooks = Hooks(drain: { _ in
+      begin.yield()
+      _ = await leaves.first { _ in true }
+    })
+    try await withServer(service: service, hooks: hooks) { server in
+      let (wire, updates) = try await own(server)
+      updates.onTermination = { _ in leave.yield() }
+      await server.group.triggerGracefulShutdown()
+      _ = await begins.first { _ in true }
+      wire.finish()
+      _ = try await wire.readToEnd()
+    }
+    #expect(!service.isAsked("cancel 1"))
+  }
+
+  @Test func knowsTrueAndFalseOnly() async throws {
+    try await withServer { server in
+      _ = try await server.post("/v1/jobs", RouteTests.job)
+      let reply = try await server.get("/v1/jobs/1/updates?cancel_on_close=yes")
+      #expect(reply.status == 400)
+      #expect(reply.body.contains("send true or false"))
+    }
+  }
+
   @Test func drainsBeforeItStopsAndEndsStreams() async throws {
     let flag = Flag()
     try await withServer(hooks: Hooks(drain: { _ in flag.raise() })) { server in
@@ -81,7 +178,7 @@ struct StreamTests {
       for number in 0..<100 {
         guard await relay.put("\(number)") else { return number }
       }
-      relay.end()
+      relay.end(.told)
       return 100
     }
     var taken: [String] = []
@@ -98,7 +195,7 @@ struct StreamTests {
       return first && second
     }
     #expect(await relay.take() == "a")
-    relay.end()
+    relay.end(.stopped)
     #expect(await !producer.value)
     #expect(await relay.take() == nil)
   }

@@ -91,6 +91,14 @@ final class Wire: Sendable {
     }
   }
 
+  /// Waits until the other side has closed, and takes nothing of what it has sent.
+  func awaitHangUp() async throws {
+    try await onThread { [descriptor] in
+      var question = pollfd(fd: descriptor, events: 0, revents: 0)
+      guard unsafe poll(&question, 1, 20_000) == 1 else { throw WireError.silent }
+    }
+  }
+
   /// Waits until the other side has closed; says what came before.
   func readToEnd() async throws -> String { try await read() }
 }

@@ -10,6 +10,7 @@ import time
 import process
 from outcome import megabytes, percentile
 from slow import LIMITS, SlowClients
+from starvation import starve
 from wire import Wire, WireError
 
 REQUESTS = 1_000_000
@@ -39,6 +40,9 @@ def soak(context):
     slow.await_gone(kinds)
     friend.end()
     slow.end()
+    if daemon.child.poll() is None:
+        daemon.settled_descriptors(descriptors)
+        starve(context, daemon)
     sent = sum(one["sent"] for one in found)
     statuses = {}
     for one in found:
