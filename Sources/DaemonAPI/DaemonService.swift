@@ -18,6 +18,8 @@ public protocol DaemonService: Sendable {
   ///   - request: What to run.
   ///   - client: Whose turn it takes.
   ///   - key: A repeated submission of this client under one key is the first one.
+  /// - Returns: The job, and whether it was there before.
+  /// - Throws: Why it is not taken; then nothing is stored.
   func submit(
     _ request: JobRequest, client: String, key: String?
   ) async throws(Refusal) -> Submission

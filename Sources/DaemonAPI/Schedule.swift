@@ -39,7 +39,9 @@ public struct Schedule: Codable, Hashable, Sendable {
   public var id: Int
   public var request: ScheduleRequest
 
-  /// Nanoseconds since the Unix epoch. Fields of the time are in the daemon's local time zone.
+  /// When it is due next, in nanoseconds since the Unix epoch.
+  ///
+  /// Fields of the expression are in the daemon's local time zone.
   public var nextUnixNanoseconds: Int?
 
   /// When it last submitted a job, and which.

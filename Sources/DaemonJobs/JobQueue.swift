@@ -2,9 +2,9 @@
 
 import DaemonAPI
 
-/// The jobs that are not done, in memory. The store has them all; this knows their order.
+/// The jobs that are not done, in memory.
 ///
-/// Within one priority every client gets its turn, however many jobs another has: the one that was
+/// The store has them all; this knows their order. Within one priority every client gets its turn, however many jobs another has: the one that was
 /// served least recently comes first.
 struct JobQueue {
   private var jobs: [Int: Job] = [:]

@@ -60,6 +60,7 @@ final class RunningJob: Sendable {
   /// What the runner is given.
   ///
   /// - Parameter timeBudget: How long it may measure.
+  /// - Returns: Hooks that hold this object.
   func hooks(timeBudget: Duration?) -> RunHooks {
     RunHooks(
       progress: { self.tell($0) },
