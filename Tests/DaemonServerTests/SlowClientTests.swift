@@ -17,7 +17,7 @@ struct SlowClientTests {
   }
 
   @Test func closesAConnectionWhoseRequestComesByteByByte() async throws {
-    try await withServer(adjust: .set(\.requestSeconds, 0.3)) { server in
+    try await withServer(adjust: .set(\.requestSeconds, 2)) { server in
       let wire = try await server.wire()
       await wire.send("GET /v1 HTTP/1.1\r\nX: ")
       // Each byte is progress, and none of them buys time: the server ends this loop.
