@@ -78,7 +78,7 @@ struct SlowClientTests {
     try await withServer(
       service: service,
       adjust: Change {
-        $0.requestSeconds = 0.1
+        $0.requestSeconds = 2
         $0.idleSeconds = 0.1
       }
     ) { server in
