@@ -137,7 +137,8 @@ public actor JobService: DaemonService {
       schedulesByID[schedule.id] = schedule
     }
     try await record(.daemonStarted, nil, "version \(setting.version), pid \(getpid())", at: now)
-    await supervisor.warmUp()
+    // Nobody who asks has to wait for a worker.
+    Task { await supervisor.warmUp() }
     await tick()
     if checksStore { checkStore() }
   }

@@ -83,22 +83,18 @@ extension JobService {
     running = run
     quietSince[job.id] = nil
     queue.serve(job.client)
-    Task { await self.perform(job, run) }
-  }
-
-  private func perform(_ job: Job, _ run: RunningJob) async {
     var job = job
     job.state = .running
     job.reason = nil
     job.startedUnixNanoseconds = setting.now()
+    // At once: who asks for something from now on asks it of a running job.
     queue.put(job)
-    guard await announce(job) else {
-      // Nothing runs of which the store does not know.
-      job.state = .queued
-      job.startedUnixNanoseconds = nil
-      queue.put(job)
-      return release(nextAfterTrouble: true)
-    }
+    Task { await self.perform(run) }
+  }
+
+  private func perform(_ run: RunningJob) async {
+    guard var job = queue.job(run.id) else { preconditionFailure("a running job is in the queue") }
+    guard await announce(job) else { return await putBack(run) }
     watchersTell(job)
     let outcome: Result<SessionRecord, RunnerError>
     do {
@@ -106,11 +102,31 @@ extension JobService {
     } catch {
       outcome = .failure(error)
     }
+    run.end()
     // What was said about the job meanwhile, as by a pause, is over.
     job = queue.job(job.id) ?? job
     let (ended, record) = conclude(job, run, outcome)
     await store(ended, record: record)
     release(nextAfterTrouble: false)
+  }
+
+  /// Takes back that a job begins: nothing runs of which the store does not know.
+  private func putBack(_ run: RunningJob) async {
+    run.end()
+    guard var job = queue.job(run.id) else { return release(nextAfterTrouble: true) }
+    job.startedUnixNanoseconds = nil
+    // What somebody was promised meanwhile holds.
+    if run.stop == .cancelled {
+      job.state = .cancelled
+      job.reason = "cancelled before it ran"
+      job.exit = 130
+      job.endedUnixNanoseconds = setting.now()
+      await store(job, record: nil)
+    } else {
+      job.state = run.wasHeld ? .paused : .queued
+      queue.put(job)
+    }
+    release(nextAfterTrouble: true)
   }
 
   /// Stores that a job begins; false when the store does not take it.
@@ -167,9 +183,9 @@ extension JobService {
       return (job, record)
     // A worker that was killed at the drain's deadline is no failure of its row.
     case (.success(let record), _):
-      return interrupted(job, record)
+      return interrupted(job, record, wasHeld: run.wasHeld)
     case (.failure, .draining):
-      return interrupted(job, nil)
+      return interrupted(job, nil, wasHeld: run.wasHeld)
     case (.failure(let error), let stop):
       job.state = stop == nil ? .failed : .cancelled
       job.reason = error.description
@@ -179,11 +195,13 @@ extension JobService {
   }
 
   /// The daemon stops in the middle of a job.
-  private func interrupted(_ job: Job, _ record: SessionRecord?) -> (Job, SessionRecord?) {
+  private func interrupted(
+    _ job: Job, _ record: SessionRecord?, wasHeld: Bool
+  ) -> (Job, SessionRecord?) {
     var job = job
     job.interruptions += 1
     if job.request.resumes {
-      job.state = .queued
+      job.state = wasHeld ? .paused : .queued
       job.reason = "the daemon stopped in the middle of it; begins anew"
       job.startedUnixNanoseconds = nil
       job.endedUnixNanoseconds = nil
@@ -197,21 +215,33 @@ extension JobService {
   }
 
   /// Stores what became of a job, however long that takes: nothing that was measured is dropped.
+  ///
+  /// Only what the store will never take is: then the job has failed, and says why.
   private func store(_ job: Job, record: SessionRecord?) async {
+    var (job, record) = (job, record)
     var backOff = BackOff(first: .seconds(1), longest: .seconds(30))
-    let event: (kind: DaemonEvent.Kind, message: String) =
-      job.state.isFinal ? (.jobEnded, Self.sentence(about: job)) : (.jobRequeued, job.reason ?? "")
     while true {
-      let now = setting.now()
+      let (now, changed, measured) = (setting.now(), job, record)
+      let event: (kind: DaemonEvent.Kind, message: String) =
+        job.state.isFinal
+        ? (.jobEnded, Self.sentence(about: job)) : (.jobRequeued, job.reason ?? "")
       do {
         tell(
           try await keeper.use { store throws(StoreError) in
-            try store.save(job, record: record, event: event, at: now)
+            try store.save(changed, record: measured, event: event, at: now)
           })
         trouble = nil
         break
       } catch {
         meet(error, job.id)
+        if record != nil, !error.mayPass {
+          record = nil
+          job.state = .failed
+          job.session = nil
+          job.exit = error.exitCode
+          job.reason = "what was measured could not be stored: \(error)"
+          continue
+        }
         // A daemon that is to end does not wait for a store: the next one finds the job running.
         if isDraining { return }
         let wait = max(backOff.failed(), .milliseconds(100))

@@ -139,6 +139,9 @@ extension JobService {
   private func act(
     _ action: JobAction, running: RunningJob, _ job: Job
   ) async throws(Refusal) -> Job {
+    guard !running.isOver else {
+      throw Refusal(.conflict, "job \(job.id) has run and is being stored; look at it again")
+    }
     var job = job
     switch (action, running.isHeld) {
     case (.cancel, _):

@@ -18,6 +18,10 @@ final class RunningJob: Sendable {
   private struct State {
     var stop: Stop?
     var isHeld = false
+
+    /// Whether it was held when it was asked to end.
+    var wasHeld = false
+    var isOver = false
     var waiting: CheckedContinuation<Void, Never>?
     var progress: JobProgress?
     var told: ContinuousClock.Instant?
@@ -35,13 +39,23 @@ final class RunningJob: Sendable {
 
   var stop: Stop? { state.withLock { $0.stop } }
   var isHeld: Bool { state.withLock { $0.isHeld } }
+  var wasHeld: Bool { state.withLock { $0.wasHeld || $0.isHeld } }
+
+  /// Whether all is measured, and what became of it is being stored: nothing can be done to it.
+  var isOver: Bool { state.withLock { $0.isOver } }
+
+  func end() { state.withLock { $0.isOver = true } }
 
   /// The newest progress, for a watcher that has just come.
   var progress: JobProgress? { state.withLock { $0.progress } }
 
   /// Asks the run to end; the first reason stands.
   func stop(_ why: Stop) {
-    state.withLock { if $0.stop == nil { $0.stop = why } }
+    state.withLock { state in
+      guard state.stop == nil else { return }
+      state.stop = why
+      state.wasHeld = state.isHeld
+    }
     release()
   }
 

@@ -38,6 +38,18 @@ private final class StoreThread: SerialExecutor {
   }
 }
 
+extension StoreError {
+  /// Whether the same write may succeed later: the disk was full, somebody held the file.
+  var mayPass: Bool {
+    switch self {
+    case .busy, .full, .notWritable: true
+    // SQLITE_NOMEM, _INTERRUPT, _IOERR, _FULL, _CANTOPEN, _PROTOCOL.
+    case .database(_, let code, _): [7, 9, 10, 13, 14, 15].contains(code & 0xFF)
+    default: false
+    }
+  }
+}
+
 extension Refusal {
   /// What to say to a client when the store did not do something.
   init(_ error: StoreError) {

@@ -36,7 +36,8 @@ actor WorkerSupervisor {
   private let launch: Launch
   private let residentBytes: @Sendable (_ pid: Int32) -> Int?
   private let tell: @Sendable (News) -> Void
-  private let greeting = Duration.seconds(10)
+  /// How long a worker may be silent that is asked who it is, or rehearses on a busy machine.
+  private let greeting = Duration.seconds(60)
   private let clock = ContinuousClock()
   private var limits: Limits
 
@@ -90,7 +91,9 @@ actor WorkerSupervisor {
   func lend() async -> any Executing {
     guard let current = await soundWorker() else {
       let fresh = await launch()
-      return LentWorker(fresh) { _ in }
+      return LentWorker(fresh) { isSound in
+        if isSound { await fresh.bye(deadline: .seconds(10)) }
+      }
     }
     state = .measuring
     let number = current.number
@@ -149,7 +152,9 @@ actor WorkerSupervisor {
       await fresh.stop()
       // Whoever waits for it gets one more, and with it the reason.
       notBefore = clock.now + backOff.failed()
+      state = .backingOff
       tell(.died(pid: nil, how: "\(error)"))
+      replace()
       return nil
     }
     if isClosed {
@@ -167,23 +172,27 @@ actor WorkerSupervisor {
     return made
   }
 
-  /// Runs the control once: what a worker makes at its first run and keeps is there before its size
+  /// Runs the control once on each backend: what a worker makes at its first run and keeps is there before its size
   /// is taken.
   private func rehearse(
     on worker: any SupervisedExecutor, _ hello: HelloReply
   ) async throws(ExecutorError) {
-    guard let backend = hello.backends.first,
-      hello.workloads.contains(where: { $0.name == BenchmarkRunner.control })
-    else { return }
-    let request = PrepareRequest(
-      workload: BenchmarkRunner.control, parameters: [:], backend: backend.name,
-      stack: Scenario.standardStack, seed: 1)
-    let handle = try await worker.prepare(request, deadline: greeting).handle
-    _ = try await worker.measure(
-      handle, batches: 1, batchNanoseconds: Scenario.standardBatchNanoseconds, deadline: greeting)
-    _ = try await worker.verify(handle, deadline: greeting)
-    _ = try await worker.memory(handle, deadline: greeting)
-    _ = try await worker.finish(handle, deadline: greeting)
+    guard hello.workloads.contains(where: { $0.name == BenchmarkRunner.control }) else { return }
+    for backend in hello.backends {
+      let request = PrepareRequest(
+        workload: BenchmarkRunner.control, parameters: [:], backend: backend.name,
+        stack: Scenario.standardStack, seed: 1)
+      let handle = try await worker.prepare(request, deadline: greeting).handle
+      _ = try await worker.measure(
+        handle, batches: 1, batchNanoseconds: Scenario.standardBatchNanoseconds / 10,
+        deadline: greeting)
+      _ = try await worker.verify(handle, deadline: greeting)
+      // Its probe of a greenlet's bytes is the largest thing that a worker makes; once is enough.
+      if backend == hello.backends.first {
+        _ = try await worker.memory(handle, deadline: greeting)
+      }
+      _ = try await worker.finish(handle, deadline: greeting)
+    }
   }
 
   private func watch(_ watched: Current) {

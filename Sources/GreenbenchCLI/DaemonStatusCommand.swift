@@ -22,7 +22,7 @@ struct DaemonStatusCommand: AsyncParsableCommand {
   static func text(_ status: DaemonStatus) -> String {
     let queue = status.queue
     var queued = "\(queue.queued) of at most \(queue.limit) wait"
-    if queue.paused > 0 { queued += ", \(queue.paused) of them paused" }
+    if queue.paused > 0 { queued += ", \(queue.paused) are paused" }
     if let running = queue.running { queued += "; job \(running) runs" }
     if let holding = queue.holding { queued += "; held: \(holding)" }
     var memory = "\(status.memory.residentBytes >> 20) MiB resident"

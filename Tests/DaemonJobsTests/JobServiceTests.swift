@@ -307,12 +307,51 @@ struct JobServiceTests {
     lab.stage.hold()
     let job = try await lab.service.submit(Self.request(), client: "me", key: nil).job
     try await lab.untilMeasuring()
-    try lab.refuseWrites(true)
+    let holder = try lab.holdStore()
     lab.stage.letGo()
     while await lab.service.status().state != .degraded { await Task.yield() }
     #expect(await lab.service.obstacle()?.isEmpty == false)
-    try lab.refuseWrites(false)
+    try holder.fileHandleForWriting.close()
     #expect(try await end(lab.service, job.id).state == .done)
     #expect(await lab.service.obstacle() == nil)
+  }
+
+  @Test("A session that the store will never take fails its job, and the next one runs")
+  func untakeable() async throws {
+    let lab = try await Laboratory()
+    try lab.refuseSessions()
+    for _ in 0..<2 {
+      let job = try await lab.service.submit(Self.request(), client: "me", key: nil).job
+      let ended = try await end(lab.service, job.id)
+      #expect(ended.state == .failed)
+      #expect(ended.session == nil)
+      #expect(ended.reason?.contains("could not be stored") == true)
+    }
+  }
+
+  @Test("A held job stays paused when the daemon is asked to stop")
+  func drainsHeld() async throws {
+    let lab = try await Laboratory()
+    lab.stage.hold()
+    let job = try await lab.service.submit(Self.request(blocks: 3), client: "me", key: nil).job
+    try await lab.untilMeasuring()
+    _ = try await lab.service.act(.pause, job: job.id)
+    let service = lab.service
+    async let drained: Void = service.drain(deadline: .seconds(60))
+    while await service.status().state != .draining { await Task.yield() }
+    lab.stage.letGo()
+    await drained
+    #expect(try lab.store.job(job.id)?.state == .paused)
+  }
+
+  @Test("A job is running from the moment it is chosen, and can be paused from then on")
+  func pausedAtOnce() async throws {
+    let lab = try await Laboratory()
+    let job = try await lab.service.submit(Self.request(), client: "me", key: nil).job
+    // Before a worker was asked for anything, or after: the answer is the same.
+    #expect(try await lab.service.act(.pause, job: job.id).state == .paused)
+    #expect(try await lab.service.job(job.id).state == .paused)
+    _ = try await lab.service.act(.resume, job: job.id)
+    #expect(try await end(lab.service, job.id).state == .done)
   }
 }

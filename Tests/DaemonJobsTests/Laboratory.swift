@@ -45,6 +45,7 @@ final class Laboratory {
     self.configuration = configuration
     service = Self.service(stage, clock, pressure, store, configuration)
     try await service.start()
+    await service.supervisor.warmUp()
   }
 
   deinit {
@@ -57,6 +58,7 @@ final class Laboratory {
     if !drained { await service.supervisor.close() }
     service = Self.service(stage, clock, pressure, store, configuration)
     try await service.start()
+    await service.supervisor.warmUp()
   }
 
   /// Returns when a worker has been asked for batches.
@@ -67,22 +69,43 @@ final class Laboratory {
     }
   }
 
-  /// Lets all writes fail, or go again: another connection holds the table's writers off.
-  func refuseWrites(_ refuses: Bool) throws {
-    let trigger = "CREATE TRIGGER no BEFORE UPDATE ON job BEGIN SELECT RAISE(FAIL, 'no'); END"
-    try Self.execute(refuses ? trigger : "DROP TRIGGER no", store.path)
+  /// Lets sessions, and nothing else, be refused.
+  func refuseSessions() throws {
+    try python("CREATE TRIGGER no BEFORE INSERT ON session BEGIN SELECT RAISE(FAIL, 'no'); END")
   }
 
-  private static func execute(_ sql: String, _ path: String) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "python3", "-c", "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])",
-      path, sql,
-    ]
-    try process.run()
+  private func python(_ sql: String) throws {
+    let process = try Self.python(
+      "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])", store.path, sql)
     process.waitUntilExit()
     #expect(process.terminationStatus == 0)
+  }
+
+  /// Holds the store as another process does in the middle of a write, until the pipe is closed.
+  func holdStore() throws -> Pipe {
+    let (input, output) = (Pipe(), Pipe())
+    _ = try Self.python(
+      """
+      import sqlite3,sys
+      db = sqlite3.connect(sys.argv[1], isolation_level=None)
+      db.execute("BEGIN IMMEDIATE")
+      print("held", flush=True)
+      sys.stdin.read()
+      """, store.path, input: input, output: output)
+    #expect(try output.fileHandleForReading.read(upToCount: 5) == Data("held\n".utf8))
+    return input
+  }
+
+  private static func python(
+    _ code: String, _ arguments: String..., input: Pipe? = nil, output: Pipe? = nil
+  ) throws -> Process {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["python3", "-c", code] + arguments
+    if let input { process.standardInput = input }
+    if let output { process.standardOutput = output }
+    try process.run()
+    return process
   }
 
   private static func service(
