@@ -24,9 +24,7 @@ struct DaemonStartCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = DaemonClient(.socket(path: DaemonOptions.paths.socket))
-    if let status = try await Self.running(client) {
-      return print("a daemon runs already, pid \(status.pid)")
-    }
+    if let status = try await Self.running(client) { return try welcome(status) }
     let log = DaemonLog(paths: DaemonOptions.paths)
     let output = try log.open()
     defer { close(output) }
@@ -39,9 +37,7 @@ struct DaemonStartCommand: AsyncParsableCommand {
     while clock.now < end {
       if let code = DetachedProcess.ending(of: child) {
         // Somebody else may have been quicker; then there is a daemon, as was asked for.
-        if let status = try await Self.running(client) {
-          return print("a daemon runs already, pid \(status.pid)")
-        }
+        if let status = try await Self.running(client) { return try welcome(status) }
         throw Self.died(code, log: log.text(after: begin))
       }
       do {
@@ -58,6 +54,18 @@ struct DaemonStartCommand: AsyncParsableCommand {
       .unreachable,
       "the daemon, pid \(child), is not ready after \(Self.deadline.components.seconds) s"
         + " (\(obstacle)); see `greenbench daemon logs`")
+  }
+
+  /// Says that there is one, if it is the one that was asked for.
+  private func welcome(_ status: DaemonStatus) throws {
+    let (asked, found) = (URL(filePath: options.store.file), URL(filePath: status.store))
+    guard asked.resolvingSymlinksInPath().path == found.resolvingSymlinksInPath().path else {
+      throw DaemonFault(
+        .busy,
+        "a daemon runs already, pid \(status.pid), and stores in \(status.store);"
+          + " end it with `greenbench daemon stop`, or name another runtime folder")
+    }
+    print("a daemon runs already, pid \(status.pid)")
   }
 
   /// The daemon that answers; nil when there is none.

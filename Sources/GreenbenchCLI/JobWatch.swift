@@ -65,7 +65,19 @@ struct JobWatch {
     _exit(ExitCodes.interrupted.rawValue)
   }
 
+  /// Follows a job to its end; a daemon that is gone is told with what becomes of the job.
   private func follow(_ id: Int) async throws -> Job {
+    do {
+      return try await updates(id)
+    } catch DaemonClientError.notRunning, DaemonClientError.unreachable {
+      throw DaemonFault(
+        .unreachable,
+        "the daemon is gone, and job \(id) begins anew with the next one; start it with"
+          + " `greenbench daemon start`, and see `greenbench attach \(id)`")
+    }
+  }
+
+  private func updates(_ id: Int) async throws -> Job {
     let line = ProgressLine(shown: !output.quiet && isatty(STDERR_FILENO) == 1)
     defer { line.clear() }
     for try await update in client.updates(job: id, cancelsOnClose: ownsJob) {
