@@ -110,7 +110,9 @@ extension JobService {
 
   private func fireSchedules(_ now: Int) async {
     let due = schedulesByID.values.filter { ($0.nextUnixNanoseconds ?? .max) <= now }
-    for schedule in due.sorted(by: { $0.id < $1.id }) { await fire(schedule, now) }
+    for schedule in due.sorted(by: { $0.id < $1.id }) where schedulesByID[schedule.id] != nil {
+      await fire(schedule, now)
+    }
   }
 
   private func fire(_ schedule: Schedule, _ now: Int) async {

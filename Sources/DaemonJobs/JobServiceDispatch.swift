@@ -242,6 +242,8 @@ extension JobService {
           job.reason = "what was measured could not be stored: \(error)"
           continue
         }
+        // A job that the store does not know any more: there is nothing to write.
+        if !error.mayPass { break }
         // A daemon that is to end does not wait for a store: the next one finds the job running.
         if isDraining { return }
         let wait = max(backOff.failed(), .milliseconds(100))

@@ -9,6 +9,10 @@ import Reports
 /// left nothing behind in it, it goes back to be lent again, and otherwise it is ended.
 actor LentWorker: Executing {
   private let worker: any SupervisedExecutor
+
+  /// What the worker said a moment ago, for whoever asks first: one that dies in between fails in
+  /// the middle of a row, which is stored, and not before the run.
+  private var hello: HelloReply?
   private let giveBack: @Sendable (_ isSound: Bool) async -> Void
 
   /// Prepared and not finished.
@@ -19,11 +23,14 @@ actor LentWorker: Executing {
   ///
   /// - Parameters:
   ///   - worker: The process.
+  ///   - hello: What it has just said of itself.
   ///   - giveBack: Called once, when the loan is over; a worker that is not sound has been stopped.
   init(
-    _ worker: any SupervisedExecutor, giveBack: @escaping @Sendable (_ isSound: Bool) async -> Void
+    _ worker: any SupervisedExecutor, hello: HelloReply? = nil,
+    giveBack: @escaping @Sendable (_ isSound: Bool) async -> Void
   ) {
     self.worker = worker
+    self.hello = hello
     self.giveBack = giveBack
   }
 
@@ -31,6 +38,12 @@ actor LentWorker: Executing {
     _ request: ExecutorRequest, deadline: Duration
   ) async throws(ExecutorError) -> ExecutorReply {
     if isBack { throw .stopped }
+    if request.op == .hello, let known = hello {
+      hello = nil
+      var reply = ExecutorReply(id: request.id)
+      reply.hello = known
+      return reply
+    }
     if request.op == .bye, live == 0 {
       isBack = true
       await giveBack(true)

@@ -97,7 +97,7 @@ actor WorkerSupervisor {
     }
     state = .measuring
     let number = current.number
-    return LentWorker(current.worker) { [weak self] isSound in
+    return LentWorker(current.worker, hello: hello) { [weak self] isSound in
       await self?.takeBack(number, isSound: isSound)
     }
   }

@@ -56,7 +56,8 @@ struct DaemonHouse {
     let server = DaemonServer(
       service: jobs, claim: claim, configuration: serving,
       hooks: Hooks(
-        drain: { await jobs.drain(deadline: .seconds($0)) },
+        // Before the server's own end: a run whose worker is killed then is stored yet.
+        drain: { await jobs.drain(deadline: .seconds(max(0.5, $0 - Self.storingSeconds))) },
         reload: { await reload(jobs, logger) }),
       metrics: metrics, logger: logger)
     do {
@@ -68,6 +69,9 @@ struct DaemonHouse {
     }
     await jobs.drain(deadline: .zero)
   }
+
+  /// Of the time to drain, what is kept for ending a worker and storing what it measured.
+  private static let storingSeconds = 1.5
 
   private func readConfiguration() throws -> DaemonConfiguration {
     var configuration = try DaemonConfigurationFile.read(configurationPath)

@@ -4,7 +4,7 @@ import ArgumentParser
 import BenchmarkRunner
 import DaemonAPI
 import DaemonJobs
-import FoundationEssentials
+import Foundation
 import Logging
 
 /// `greenbench daemon run`.
@@ -21,6 +21,9 @@ struct DaemonRunCommand: AsyncParsableCommand {
   func run() async throws {
     let environment = ProcessInfo.processInfo.environment
     let (port, level) = (options.tcpPort, options.logLevel?.level)
+    if let file = options.configuration, !FileManager.default.fileExists(atPath: file) {
+      throw RunnerError.noSuchFile(file)
+    }
     let house = DaemonHouse(
       paths: RuntimePaths(environment: environment), storePath: options.store.file,
       configurationPath: options.configuration

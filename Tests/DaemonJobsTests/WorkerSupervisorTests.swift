@@ -86,6 +86,18 @@ struct WorkerSupervisorTests {
     #expect(await supervisor.status.restarts == 1)
   }
 
+  @Test("One that dies as soon as it is lent fails in its first row, not before the run")
+  func diesLent() async throws {
+    let worker = await supervisor.lend()
+    await stage.launched[0].die(.crashed(.signalled(9)))
+    _ = try await worker.hello(deadline: .seconds(1))
+    let request = PrepareRequest(
+      workload: "ping-pong", parameters: [:], backend: "native", stack: "64KiB", seed: 1)
+    await #expect(throws: ExecutorError.crashed(.signalled(9))) {
+      _ = try await worker.prepare(request, deadline: .seconds(1))
+    }
+  }
+
   @Test("What cannot be started is lent all the same, and says why")
   func cannotStart() async {
     stage.change { $0.failsToStart = true }
