@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import memory
 import process
 from daemon import long_job, tiny_job
 from outcome import megabytes, percentile
@@ -37,6 +38,7 @@ def soak(context):
         if not daemon.await_idle(60):
             raise WireError("a first run did not end within a minute")
         session = wire.get(f"/v1/jobs/{first}")["session"]
+    memory.submit_and_wait(context, daemon, memory.WARM_RUNS, "warm", [])
     descriptors = daemon.settled_descriptors()
     run = Experiment(context, daemon, session)
     try:

@@ -14,13 +14,16 @@ SLOPE_MAX = 1000.0
 # How many jobs wait at most: enough that the worker is never without one.
 AHEAD = 40
 
+# More than a worker serves.
+WARM_RUNS = 80
+
 
 def soak(context):
     daemon = context.daemon()
     daemon.start()
     runs = 300 if context.quick else RUNS
-    # The first runs fill caches and pools.
-    submit_and_wait(context, daemon, 20, "warm", [])
+    # The first runs fill caches and pools, and with the first new worker timers are made that stay.
+    submit_and_wait(context, daemon, WARM_RUNS, "warm", [])
     descriptors = daemon.settled_descriptors()
     begin = time.monotonic()
     points = []
