@@ -8,22 +8,19 @@ public enum Pressure {
   ///
   /// - Returns: Microseconds; nil on a kernel without PSI.
   public static func waitedMicroseconds() -> Int? {
-    // A kernel without PSI has no such file; there is nothing to report then.
-    guard let text = try? String(contentsOfFile: "/proc/pressure/cpu", encoding: .utf8) else {
-      return nil
-    }
-    return parse(text)
+    text().flatMap(parse)
   }
 
   /// Reads how much of the last ten seconds at least one task was waiting for a CPU.
   ///
   /// - Returns: Percent; nil on a kernel without PSI.
   public static func percentOfTenSeconds() -> Double? {
-    // As above.
-    guard let text = try? String(contentsOfFile: "/proc/pressure/cpu", encoding: .utf8) else {
-      return nil
-    }
-    return word("avg10=", of: text).flatMap(Double.init)
+    text().flatMap { word("avg10=", of: $0) }.flatMap { Double($0) }
+  }
+
+  private static func text() -> String? {
+    // A kernel without PSI has no such file; there is nothing to report then.
+    try? String(contentsOfFile: "/proc/pressure/cpu", encoding: .utf8)
   }
 
   static func parse(_ text: String) -> Int? {

@@ -30,7 +30,7 @@ public protocol DaemonService: Sendable {
 
   /// Tells what happens to a job, from its present state to its end; ends with it.
   ///
-  /// One who reads too slowly misses progress and blocks, and no state.
+  /// One who reads too slowly misses what is oldest, and never the last state.
   func updates(job id: Int) async throws(Refusal) -> AsyncStream<JobUpdate>
 
   /// Holds or releases all jobs that have not begun.

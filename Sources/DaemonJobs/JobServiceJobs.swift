@@ -179,7 +179,8 @@ extension JobService {
           try store.save(job, record: nil, event: event, at: now)
         })
     } catch {
-      queue.put(old)
+      // A run that has ended meanwhile took its job with it.
+      if job.state.isFinal || queue.job(job.id) != nil { queue.put(old) }
       throw Refusal(error)
     }
     watchersTell(job)

@@ -26,7 +26,6 @@ struct SignalService: Service {
     manager.tell(.reloading(monotonicMicroseconds: SystemCalls.monotonicMicroseconds))
     await hooks.reload()
     manager.tell(.ready)
-    logger.notice("the configuration was read anew")
   }
 
   func dump() async {

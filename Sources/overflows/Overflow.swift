@@ -117,6 +117,7 @@ struct Overflow: Trial {
     }
   }
 
+  // SAFETY: set by the one thread of a trial's process before the recursion that reads it.
   nonisolated(unsafe) private static var current: Overflow?
 
   private func faultHere() {
