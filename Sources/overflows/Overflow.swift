@@ -117,7 +117,7 @@ struct Overflow: Trial {
     }
   }
 
-  // SAFETY: set by the one thread of a trial's process before the recursion that reads it.
+  // SAFETY: written before the thread is made that alone reads it.
   nonisolated(unsafe) private static var current: Overflow?
 
   private func faultHere() {
