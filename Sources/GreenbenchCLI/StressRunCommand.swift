@@ -27,6 +27,10 @@ struct StressOutput: ParsableArguments {
   @Option(help: ArgumentHelp("Write the report as JUnit's XML.", valueName: "file"))
   var junit: String?
 
+  @Option(
+    help: ArgumentHelp("Write the numbers beside their goals as Markdown.", valueName: "file"))
+  var markdown: String?
+
   @Flag(help: "Do not keep the report in the result store.")
   var noStore = false
 
@@ -37,6 +41,10 @@ struct StressOutput: ParsableArguments {
     if let json {
       let text = try JSONDocument.text(report)
       if json == "-" { print(text) } else { try write(text + "\n", to: json) }
+    }
+    if let markdown {
+      let abouts = StressClasses.all.map(\.about)
+      try write(StressMarkdown.text(report, classes: abouts), to: markdown)
     }
     if let junit { try write(JUnit.text(report), to: junit) }
     if json != "-" { print(StressTable.text(report)) }

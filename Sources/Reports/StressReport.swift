@@ -23,6 +23,9 @@ public struct StressReport: Codable, Hashable, Sendable {
   /// The machine and the program, as a run of workloads tells them.
   public var machine: [String: String]
 
+  /// Wall-clock time of the whole, in seconds; less than the sum of its classes, which run side by side.
+  public var seconds: Double = 0
+
   /// One for each class, in the order of the list.
   public var classes: [StressClassReport]
 

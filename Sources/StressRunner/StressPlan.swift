@@ -16,6 +16,9 @@ public struct StressPlan: Sendable {
   /// Makes so many trials of each class in place of the profile's.
   public var trials: Int?
 
+  /// Trials that are made first, of the classes that are run.
+  public var regressions = Regressions.tokens.compactMap { TrialToken($0) }
+
   /// How many classes run beside one another.
   public var lanes: Int
 
