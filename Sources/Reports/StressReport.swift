@@ -45,6 +45,12 @@ public struct StressReport: Codable, Hashable, Sendable {
     self.classes = classes
   }
 
+  enum CodingKeys: String, CodingKey {
+    case format, run, profile, seed, seconds, machine, classes
+    case startedUTC = "started_utc"
+    case isInterrupted = "interrupted"
+  }
+
   /// How many trials did not go as they should.
   public var failures: Int { classes.reduce(0) { $0 + $1.failures } }
 }
@@ -113,6 +119,11 @@ public struct StressFinding: Codable, Hashable, Sendable {
     self.token = token
     self.what = what
     self.artefacts = artefacts
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case token, what, steps, artefacts
+    case stepsLeft = "steps_left"
   }
 
   /// The command that makes the trial again.
