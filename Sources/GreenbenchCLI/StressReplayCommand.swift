@@ -54,7 +54,17 @@ struct StressReplayCommand: ParsableCommand {
       GreenbenchCommand.complain("\(what) has no failure in it; there is nothing to replay")
       throw ExitCode(ExitCodes.nothingRan.rawValue)
     }
-    report.classes = reports.flatMap(\.classes)
+    report.classes = reports.flatMap(\.classes).reduce(into: []) { all, one in
+      if let place = all.firstIndex(where: { $0.name == one.name }) {
+        all[place].add(one)
+      } else {
+        all.append(one)
+      }
+    }
+    report.seconds = reports.reduce(0) { $0 + $1.seconds }
+    for one in report.classes {
+      FileHandle.standardError.write(Data("\(StressTable.line(one))\n".utf8))
+    }
     try output.conclude(report)
   }
 
