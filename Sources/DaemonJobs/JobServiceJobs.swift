@@ -34,8 +34,11 @@ extension JobService {
     tell(stored.event)
     if !stored.submission.repeated {
       Counter(label: "greenbench_jobs_submitted").increment()
+      let wasEmpty = queue.isEmpty
       queue.put(stored.submission.job)
       dispatch()
+      // The alarm was set when nobody waited for anything.
+      if wasEmpty { setAlarm() }
     }
     return stored.submission
   }

@@ -263,11 +263,26 @@ struct JobServiceTests {
   @Test("A daemon samples itself")
   func samples() async throws {
     let lab = try await Laboratory()
-    lab.clock.advance(seconds: 61)
+    lab.clock.advance(seconds: 301)
     await lab.service.tick()
     let samples = try lab.store.samples(since: 0)
     #expect(samples.count == 2)
     #expect(samples.allSatisfy { $0.residentBytes > 0 && $0.descriptors > 0 })
+  }
+
+  @Test("With nothing waiting, a daemon sleeps until its next sample")
+  func sleepsLong() async throws {
+    let lab = try await Laboratory()
+    #expect(await lab.service.untilNext() == .seconds(300))
+    lab.clock.advance(seconds: 100)
+    #expect(await lab.service.untilNext() == .seconds(200))
+    let schedule = try await lab.service.addSchedule(
+      ScheduleRequest(cron: "0 3 * * *", name: "nightly", job: Self.request()))
+    #expect(await lab.service.untilNext() == .seconds(60))
+    try await lab.service.removeSchedule(schedule.id)
+    _ = try await lab.service.setQueuePaused(true)
+    _ = try await lab.service.submit(Self.request(), client: "me", key: nil)
+    #expect(await lab.service.untilNext() == .seconds(60))
   }
 
   @Test("A store that takes nothing stops the daemon from running, and loses nothing")
