@@ -3,5 +3,14 @@
 public import StressKit
 
 public enum EngineClasses {
-  public static let all: [any StressClass] = [Leaks()]
+  public static let all: [any StressClass] = [
+    Leaks(),
+    StackOverflow(),
+    NearOverflow(),
+    AddressLimit(),
+    FailingOperation(),
+    MapCount(),
+    Registers(),
+    SignalStorm(),
+  ]
 }
