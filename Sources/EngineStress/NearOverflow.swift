@@ -161,9 +161,14 @@ struct NearOverflow: StressClass {
       _ = try? one.switch() as Int
     }
     if pool.stackGuard == .canary {
+      // The optimiser keeps the trap and leaves its sentence out.
+      #if DEBUG
+        let isTold = outcome.said.contains("has overflowed its canary")
+      #else
+        let isTold = true
+      #endif
       try trial.expect(
-        (outcome.end == 256 + SIGILL || outcome.end == 256 + SIGTRAP)
-          && outcome.said.contains("has overflowed its canary"),
+        [SIGILL, SIGTRAP].contains(outcome.end - 256) && isTold,
         "a canary was overwritten, and the child ended with \(outcome.end): \(outcome.said)")
     } else {
       let fault = String(place.lowest - 1, radix: 16)
