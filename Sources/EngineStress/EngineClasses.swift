@@ -3,5 +3,8 @@
 public import StressKit
 
 public enum EngineClasses {
-  public static let all: [any StressClass] = [Leaks()]
+  public static let all: [any StressClass] = [
+    Leaks(),
+    Programs(),
+  ]
 }

@@ -63,6 +63,7 @@ struct TidyTests {
     "Sources/GreenbenchCLI/DaemonLog.swift",
     "Sources/GreenbenchCLI/DetachedProcess.swift",
     "Sources/GreenbenchCLI/Table.swift",
+    "Sources/EngineStress/StressThread.swift",
     "Sources/Greenlets/CorePool.swift",
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
