@@ -3,5 +3,5 @@
 public import StressKit
 
 public enum DaemonClasses {
-  public static let all: [any StressClass] = []
+  public static let all: [any StressClass] = [ExecutorContract()]
 }
