@@ -4,6 +4,7 @@ public import StressKit
 
 public enum EngineClasses {
   public static let all: [any StressClass] = [
+    Misuse(),
     Leaks(),
     Programs(),
   ]
