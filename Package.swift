@@ -68,6 +68,8 @@ let package = Package(
     .target(name: "CSwitch"),
     .target(name: "CSanitizers"),
     .target(name: "CContexts"),
+    .target(name: "CFaults"),
+    .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
     // Floor 1: memory; the machine's clocks and counters.
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
@@ -107,8 +109,8 @@ let package = Package(
     .target(
       name: "EngineStress",
       dependencies: [
-        "Backends", "CContexts", "CFaults", "DifferentialKit", "Greenlets", "Stacks", "StressKit",
-        "WorkloadKit", "Workloads",
+        "Backends", "CContexts", "CFaults", "CRegisters", "DifferentialKit", "Greenlets", "Stacks",
+        "StressKit", "WorkloadKit", "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
 
@@ -177,12 +179,6 @@ let package = Package(
     // The proof against CPython's greenlet, for scripts/differential; not a product.
     .executableTarget(
       name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
-
-    // The proof of the report of overflows, for scripts/check-overflow; not a product.
-    .target(name: "CFaults"),
-    .executableTarget(
-      name: "overflows", dependencies: ["CFaults", "Greenlets", "Stacks"] + jemallocStacks,
-      swiftSettings: strict + jemallocFlag),
 
     .testTarget(
       name: "GreenletsTests",

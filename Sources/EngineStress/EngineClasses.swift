@@ -4,8 +4,16 @@ public import StressKit
 
 public enum EngineClasses {
   public static let all: [any StressClass] = [
+    StackOverflow(),
+    NearOverflow(),
+    AddressLimit(),
+    FailingOperation(),
+    MapCount(),
     Misuse(),
     Leaks(),
+    Registers(),
+    SignalStorm(),
+    CrossThread(),
     Programs(),
   ]
 }
