@@ -109,8 +109,8 @@ let package = Package(
     .target(
       name: "EngineStress",
       dependencies: [
-        "Backends", "CContexts", "CFaults", "CRegisters", "DifferentialKit", "Greenlets", "Stacks",
-        "StressKit", "WorkloadKit", "Workloads",
+        "Backends", "CContexts", "CFaults", "CRegisters", "CSanitizers", "DifferentialKit",
+        "Greenlets", "Stacks", "StressKit", "WorkloadKit", "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
 
@@ -200,7 +200,8 @@ let package = Package(
       dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
       swiftSettings: strict),
     .testTarget(
-      name: "StressTests", dependencies: ["Reports", "StressKit", "StressRunner"],
+      name: "StressTests",
+      dependencies: ["EngineStress", "Reports", "StressKit", "StressRunner"],
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),

@@ -2,6 +2,7 @@
 
 import Foundation
 import Greenlets
+import Stacks
 import Synchronization
 
 /// Counts what messages and bodies hold, over all threads.

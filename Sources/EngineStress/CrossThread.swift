@@ -1,5 +1,6 @@
 // Greenlets in the hands of other threads, while their own goes on.
 
+import CSanitizers
 import Greenlets
 import StressKit
 
@@ -60,13 +61,7 @@ struct CrossThread: StressClass {
   }
 
   /// Whether races are looked for: then what reads another thread's greenlet waits for that thread.
-  private static var isWatched: Bool {
-    #if sanitizer(thread)
-      true
-    #else
-      false
-    #endif
-  }
+  private static var isWatched: Bool { gb_sanitizers_are_on() }
 }
 
 /// What a thread does next.

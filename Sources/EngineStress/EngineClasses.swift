@@ -14,6 +14,7 @@ public enum EngineClasses {
     Registers(),
     SignalStorm(),
     CrossThread(),
+    Exclusivity(),
     Programs(),
   ]
 }
