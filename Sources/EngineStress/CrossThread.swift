@@ -12,7 +12,7 @@ struct CrossThread: StressClass {
     expectation: "refused by name, or done by the owner; its own work goes on; nothing is left",
     goal: "every outcome named; clean under ThreadSanitizer",
     unit: "operations",
-    trials: TrialCounts(pr: 150, nightly: 8000))
+    trials: TrialCounts(pr: 800, nightly: 20_000))
 
   static let threads = 3
 

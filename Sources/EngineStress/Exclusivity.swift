@@ -66,11 +66,11 @@ enum AccessStep: Hashable {
   static func random(_ generator: inout TrialGenerator) -> AccessStep {
     let variable = Int.random(in: 0..<variables, using: &generator)
     let greenlet = Int.random(in: 0..<greenlets, using: &generator)
-    return switch Int.random(in: 0..<20, using: &generator) {
-    case 0..<6: .open(variable)
-    case 6..<10: .close
-    case 10..<18: .change(greenlet)
-    case 18: .kill(greenlet)
+    return switch Int.random(in: 0..<100, using: &generator) {
+    case 0..<30: .open(variable)
+    case 30..<50: .close
+    case 50..<92: .change(greenlet)
+    case 92: .kill(greenlet)
     default: .coroutine(variable)
     }
   }
