@@ -68,6 +68,8 @@ let package = Package(
     .target(name: "CSwitch"),
     .target(name: "CSanitizers"),
     .target(name: "CContexts"),
+    .target(name: "CFaults"),
+    .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
     // Floor 1: memory; the machine's clocks and counters.
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
@@ -107,8 +109,8 @@ let package = Package(
     .target(
       name: "EngineStress",
       dependencies: [
-        "Backends", "CContexts", "CFaults", "DifferentialKit", "Greenlets", "Stacks", "StressKit",
-        "WorkloadKit", "Workloads",
+        "Backends", "CContexts", "CFaults", "CRegisters", "CSanitizers", "DifferentialKit",
+        "Greenlets", "Stacks", "StressKit", "WorkloadKit", "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
 
@@ -178,12 +180,6 @@ let package = Package(
     .executableTarget(
       name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
 
-    // The proof of the report of overflows, for scripts/check-overflow; not a product.
-    .target(name: "CFaults"),
-    .executableTarget(
-      name: "overflows", dependencies: ["CFaults", "Greenlets", "Stacks"] + jemallocStacks,
-      swiftSettings: strict + jemallocFlag),
-
     .testTarget(
       name: "GreenletsTests",
       dependencies: ["CFaults", "CSanitizers", "CSwitch", "Greenlets", "Stacks"],
@@ -204,7 +200,8 @@ let package = Package(
       dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
       swiftSettings: strict),
     .testTarget(
-      name: "StressTests", dependencies: ["Reports", "StressKit", "StressRunner"],
+      name: "StressTests",
+      dependencies: ["EngineStress", "Reports", "StressKit", "StressRunner"],
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),

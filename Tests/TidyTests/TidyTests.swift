@@ -8,7 +8,7 @@ struct TidyTests {
   static let floors: [[String]] = [
     [
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
-      "CSockets",
+      "CRegisters", "CSockets",
     ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
@@ -19,7 +19,7 @@ struct TidyTests {
     ["BenchmarkRunner", "StressRunner", "DaemonStress"],
     ["DaemonJobs", "DaemonServer"],
     ["GreenbenchCLI"],
-    ["greenbench", "bars", "differential", "overflows"],
+    ["greenbench", "bars", "differential"],
   ]
 
   /// Makes stacks and switches between them; knows nothing of measuring or storing.
@@ -63,6 +63,18 @@ struct TidyTests {
     "Sources/GreenbenchCLI/DaemonLog.swift",
     "Sources/GreenbenchCLI/DetachedProcess.swift",
     "Sources/GreenbenchCLI/Table.swift",
+    "Sources/EngineStress/StressThread.swift",
+    "Sources/EngineStress/AddressLimit.swift",
+    "Sources/EngineStress/Crossing.swift",
+    "Sources/EngineStress/Digging.swift",
+    "Sources/EngineStress/FaultySource.swift",
+    "Sources/EngineStress/ForkedChild.swift",
+    "Sources/EngineStress/NearOverflow.swift",
+    "Sources/EngineStress/OtherFault.swift",
+    "Sources/EngineStress/Overflow.swift",
+    "Sources/EngineStress/RegisterWalk.swift",
+    "Sources/EngineStress/Registers.swift",
+    "Sources/EngineStress/SignalStorm.swift",
     "Sources/Greenlets/CorePool.swift",
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
@@ -117,9 +129,6 @@ struct TidyTests {
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",
     "Sources/bars/ShapeBars.swift",
-    "Sources/overflows/OtherFault.swift",
-    "Sources/overflows/Overflow.swift",
-    "Sources/overflows/Trial.swift",
   ]
 
   /// A file is read in one sitting.
