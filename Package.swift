@@ -114,8 +114,10 @@ let package = Package(
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
+    .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
-      name: "StoreStress", dependencies: ["DaemonAPI", "Reports", "ResultStore", "StressKit"],
+      name: "StoreStress",
+      dependencies: ["CStoreFaults", "DaemonAPI", "Reports", "ResultStore", "StressKit"],
       swiftSettings: strict),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,

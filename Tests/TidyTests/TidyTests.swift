@@ -8,7 +8,7 @@ struct TidyTests {
   static let floors: [[String]] = [
     [
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
-      "CSockets",
+      "CSockets", "CStoreFaults",
     ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
@@ -48,6 +48,7 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
+    "CStoreFaults": ["StoreStress"],
   ]
 
   /// The only files that may contain unsafe code.
@@ -113,6 +114,9 @@ struct TidyTests {
     "Sources/Stacks/StackPoolCore.swift",
     "Sources/Stacks/StackSlab.swift",
     "Sources/Stacks/StackTrimming.swift",
+    "Sources/StoreStress/Child.swift",
+    "Sources/StoreStress/FaultVFS.swift",
+    "Sources/StoreStress/SmallDisk.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",
