@@ -116,10 +116,6 @@ let package = Package(
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
     .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
-      name: "StoreStress",
-      dependencies: ["CStoreFaults", "DaemonAPI", "Reports", "ResultStore", "StressKit"],
-      swiftSettings: strict),
-    .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),
     .target(
@@ -132,6 +128,13 @@ let package = Package(
       name: "DaemonJobs",
       dependencies: [
         "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", logging, metrics,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "StoreStress",
+      dependencies: [
+        "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "StressKit", logging,
       ],
       swiftSettings: strict),
     .target(

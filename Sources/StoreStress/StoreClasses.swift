@@ -11,5 +11,6 @@ public enum StoreClasses {
     DamagedStore(),
     WALStarvation(),
     ManyWriters(),
+    ClockJumps(),
   ]
 }

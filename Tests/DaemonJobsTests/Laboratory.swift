@@ -122,7 +122,7 @@ final class Laboratory {
     let setting = JobService.Setting(
       version: "test",
       source: SourceVersion(commit: "unknown", dirty: false, branch: "unknown", build: "unknown"),
-      launch: { stage.launch() }, pressurePercent: { pressure.value }, now: { clock.now },
+      launch: { stage.launch() }, pressurePercent: { pressure.value }, now: { clock.now }, steady: { clock.now },
       timeZone: { TimeZone(secondsFromGMT: 0) ?? .current })
     return JobService(
       store: store, configuration: configuration, setting: setting,

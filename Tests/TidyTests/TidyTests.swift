@@ -15,9 +15,10 @@ struct TidyTests {
     ["WorkloadKit", "Comparison", "DifferentialKit", "StressKit"],
     ["Backends", "Workloads", "DaemonAPI"],
     ["WorkerService", "ResultStore", "EngineStress"],
-    ["Executor", "DaemonClient", "StoreStress"],
+    ["Executor", "DaemonClient"],
     ["BenchmarkRunner", "StressRunner", "DaemonStress"],
     ["DaemonJobs", "DaemonServer"],
+    ["StoreStress"],
     ["GreenbenchCLI"],
     ["greenbench", "bars", "differential", "overflows"],
   ]
