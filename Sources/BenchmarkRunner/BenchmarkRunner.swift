@@ -122,8 +122,8 @@ public struct BenchmarkRunner: Sendable {
       let way = seconds > 0 ? "forward" : "back"
       plan.notes.append(
         String(
-          format: "the wall clock was put %@ by %.1f s meanwhile; the time of the start is in doubt",
-          way, abs(seconds)))
+          format: "the clock was put \(way) by %.1f s meanwhile; the time of the start is in doubt",
+          abs(seconds)))
     }
     return Assembly.record(
       results, plan: plan, environment: Environment.fingerprint(runtime: hello.runtime),

@@ -36,7 +36,8 @@ extension JobService {
       longLogSince = setting.steady()
       await note(
         .storeTrouble, nil,
-        "the store's log of writes has \(bytes >> 20) MB: a program reads the store and does not end")
+        "the store's log of writes has \(bytes >> 20) MB: a program reads the store and does not end"
+      )
     } catch {
       logger.warning("the log of writes was not emptied", metadata: ["error": "\(error)"])
     }
