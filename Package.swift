@@ -116,9 +116,7 @@ let package = Package(
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
-    .target(
-      name: "StoreStress", dependencies: ["DaemonAPI", "Reports", "ResultStore", "StressKit"],
-      swiftSettings: strict),
+    .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),
@@ -132,6 +130,13 @@ let package = Package(
       name: "DaemonJobs",
       dependencies: [
         "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", logging, metrics,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "StoreStress",
+      dependencies: [
+        "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "StressKit", logging,
       ],
       swiftSettings: strict),
     .target(
