@@ -135,7 +135,7 @@ let package = Package(
     .target(
       name: "DaemonStress",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "Executor", "Reports", "ResultStore", "StressKit",
+        "CSockets", "DaemonAPI", "Executor", "Reports", "ResultStore", "StressKit",
       ],
       swiftSettings: strict),
     .target(
@@ -217,7 +217,7 @@ let package = Package(
     .testTarget(
       name: "DaemonServerTests",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports",
+        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports", signals,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],

@@ -82,7 +82,7 @@ public struct BenchmarkRunner: Sendable {
   ///   - scenario: What to measure.
   ///   - commandLine: For the record.
   ///   - source: For the record.
-  ///   - hooks: What is told meanwhile, and what can hold or end the run.
+  ///   - hooks: What is told meanwhile, and what can end the run.
   /// - Returns: The session, complete or not: its verdict says which.
   /// - Throws: Why nothing was measured at all.
   public func run(

@@ -272,7 +272,9 @@ public actor JobService: DaemonService {
         + (status.queue.holding ?? "nothing"),
       "watchers: \(events.count) of events, \(watchers.values.reduce(0) { $0 + $1.count }) of jobs",
     ]
-    if let running { lines.append("running: job \(running.id)\(running.isHeld ? ", held" : "")") }
+    if let running {
+      lines.append("running: job \(running.id)\(running.stop == nil ? "" : ", stopping")")
+    }
     if let trouble { lines.append("trouble: \(trouble)") }
     lines += status.workers.map { worker in
       "worker: \(worker.state.rawValue), pid \(worker.pid.map(String.init) ?? "none"), "

@@ -9,7 +9,7 @@ import Reports
 import ResultStore
 
 extension JobService {
-  /// The longest sleep, so that a clock that was set is noticed.
+  /// The longest sleep while jobs or schedules wait for a time, so that a clock that was set is noticed.
   static let longestSleep = Duration.seconds(60)
 
   /// How often the pressure is looked at while jobs wait for quiet.
@@ -53,9 +53,12 @@ extension JobService {
     }
   }
 
-  private func untilNext() -> Duration {
+  /// How long nothing is due.
+  func untilNext() -> Duration {
     let now = setting.now()
-    var wait = Self.longestSleep
+    var wait = Duration.nanoseconds(Self.cleaningInterval)
+    // With nobody waiting for a time, a clock that was set makes a sample late, and nothing else.
+    if !queue.isEmpty || !schedulesByID.isEmpty { wait = min(wait, Self.longestSleep) }
     func consider(_ time: Int?) {
       guard let time else { return }
       wait = min(wait, .nanoseconds(max(0, time - now)))
@@ -63,6 +66,7 @@ extension JobService {
     consider(nextSample)
     for schedule in schedulesByID.values { consider(schedule.nextUnixNanoseconds) }
     if running == nil {
+      consider(nextCleaning)
       if !quietSince.isEmpty { wait = min(wait, Self.quietInterval) }
       if trouble != nil { wait = min(wait, Self.troubleInterval) }
     }

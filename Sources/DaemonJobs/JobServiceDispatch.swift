@@ -95,7 +95,9 @@ extension JobService {
   private func perform(_ run: RunningJob) async {
     guard var job = queue.job(run.id) else { preconditionFailure("a running job is in the queue") }
     guard await announce(job) else { return await putBack(run) }
-    watchersTell(job)
+    // Somebody may have paused it meanwhile, and have told so.
+    watchersTell(queue.job(job.id) ?? job)
+    let began = job.startedUnixNanoseconds
     let outcome: Result<SessionRecord, RunnerError>
     do {
       outcome = .success(try await measure(job, run))
@@ -103,11 +105,18 @@ extension JobService {
       outcome = .failure(error)
     }
     run.end()
-    // What was said about the job meanwhile, as by a pause, is over.
     job = queue.job(job.id) ?? job
+    // The store has it as paused already, or as queued again: nothing of this run is kept.
+    if run.stop == .paused, !Self.isComplete(outcome) { return release(nextAfterTrouble: false) }
+    // A pause that came too late took the time of its start away.
+    job.startedUnixNanoseconds = began
     let (ended, record) = conclude(job, run, outcome)
     await store(ended, record: record)
     release(nextAfterTrouble: false)
+  }
+
+  private static func isComplete(_ outcome: Result<SessionRecord, RunnerError>) -> Bool {
+    if case .success(let record) = outcome { record.report.exit == 0 } else { false }
   }
 
   /// Takes back that a job begins: nothing runs of which the store does not know.
@@ -123,7 +132,8 @@ extension JobService {
       job.endedUnixNanoseconds = setting.now()
       await store(job, record: nil)
     } else {
-      job.state = run.wasHeld ? .paused : .queued
+      // A pause holds.
+      if job.state == .running { job.state = .queued }
       queue.put(job)
     }
     release(nextAfterTrouble: true)
@@ -170,7 +180,7 @@ extension JobService {
     job.endedUnixNanoseconds = setting.now()
     switch (outcome, run.stop) {
     // Stopped too late: all of it was measured.
-    case (.success(let record), let stop) where stop == nil || record.report.exit == 0:
+    case (.success(let record), let stop) where stop == nil || Self.isComplete(outcome):
       job.state = .done
       job.session = record.report.session
       job.exit = record.report.exit
@@ -183,9 +193,9 @@ extension JobService {
       return (job, record)
     // A worker that was killed at the drain's deadline is no failure of its row.
     case (.success(let record), _):
-      return interrupted(job, record, wasHeld: run.wasHeld)
+      return interrupted(job, record)
     case (.failure, .draining):
-      return interrupted(job, nil, wasHeld: run.wasHeld)
+      return interrupted(job, nil)
     case (.failure(let error), let stop):
       job.state = stop == nil ? .failed : .cancelled
       job.reason = error.description
@@ -196,12 +206,13 @@ extension JobService {
 
   /// The daemon stops in the middle of a job.
   private func interrupted(
-    _ job: Job, _ record: SessionRecord?, wasHeld: Bool
+    _ job: Job, _ record: SessionRecord?
   ) -> (Job, SessionRecord?) {
     var job = job
     job.interruptions += 1
-    if job.request.resumes {
-      job.state = wasHeld ? .paused : .queued
+    // One that somebody is pausing at this moment begins anew only when it is resumed.
+    if job.request.resumes || job.state == .paused {
+      if job.state == .running { job.state = .queued }
       job.reason = "the daemon stopped in the middle of it; begins anew"
       job.startedUnixNanoseconds = nil
       job.endedUnixNanoseconds = nil

@@ -218,13 +218,5 @@ enum AttackCases {
       try $0.makeSocket()
       try $0.giveAway($0.paths.socket)
     },
-    AttackCase(
-      name: "a client's token is open to others",
-      way: .command(["queue", "ls", "--daemon", "http://127.0.0.1:1"]),
-      words: "only this user can read"
-    ) {
-      try $0.makeFolder()
-      try $0.write($0.paths.token, token, mode: 0o644)
-    },
   ]
 }

@@ -10,7 +10,8 @@ import StressKit
 struct Attacks: StressClass {
   let about = StressClassAbout(
     name: "attacks",
-    injection: "links, second names, foreign owners, open modes and wrong kinds of files; other users",
+    injection:
+      "links, second names, foreign owners, open modes and wrong kinds of files; other users",
     expectation: "nothing starts, nothing is served, nothing of others is touched",
     goal: "all cases of the table, at least 20",
     unit: "attacks",
@@ -31,7 +32,8 @@ struct Attacks: StressClass {
     }
     try serve(trial, isRoot: isRoot)
     if !isRoot {
-      throw Skip("attacks by another user need root; `sudo greenbench stress run attacks` makes them")
+      throw Skip(
+        "attacks by another user need root; `sudo greenbench stress run attacks` makes them")
     }
   }
 

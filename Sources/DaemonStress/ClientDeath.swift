@@ -103,8 +103,10 @@ struct ClientDeath: StressClass {
     }
   }
 
-  /// The job of a client that watched it is cancelled. One whose client died between the answer to
-  /// its submission and its first look has no owner, and goes on.
+  /// The job of a client that watched it is cancelled.
+  ///
+  /// One whose client died between the answer to its submission and its first look has no owner, and
+  /// goes on.
   private func awaitEnd(
     _ death: Death, _ streamsBefore: Int, _ daemon: DaemonUnderTest, _ trial: Trial
   ) throws {

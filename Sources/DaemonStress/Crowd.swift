@@ -8,7 +8,9 @@ import Synchronization
 enum Crowd {
   /// Runs work on so many threads at once, and waits for all.
   ///
-  /// - Parameter work: Takes the thread's number, counting from 0.
+  /// - Parameters:
+  ///   - count: How many threads.
+  ///   - work: Takes the thread's number, counting from 0.
   /// - Returns: What each came to, in the order of their numbers.
   /// - Throws: The first error of the lowest number.
   static func run<Value: Sendable>(

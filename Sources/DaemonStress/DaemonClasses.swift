@@ -5,6 +5,7 @@ public import StressKit
 public enum DaemonClasses {
   public static let all: [any StressClass] = [
     Harness(),
+    ExecutorContract(),
     DaemonKill(),
     ClientDeath(),
     ConcurrentClients(),

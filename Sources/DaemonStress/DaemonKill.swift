@@ -11,7 +11,8 @@ import Synchronization
 struct DaemonKill: StressClass {
   let about = StressClassAbout(
     name: "daemon-kill",
-    injection: "kill -9 of the service, of its worker or of both, at random moments of a busy queue",
+    injection:
+      "kill -9 of the service, of its worker or of both, at random moments of a busy queue",
     expectation: "acknowledged jobs are there, whole and once; those that ran begin anew",
     goal: "0 lost, 0 torn in 1,000 kills; ready again within 2 s",
     unit: "kills",

@@ -14,7 +14,9 @@ final class DaemonUnderTest {
   let store: String
   private let configurationFile: URL
   private let arguments: [String]
-  private let prefix: [String]
+
+  /// Words before a program that make it this daemon's user's.
+  let prefix: [String]
 
   /// Whose it is; nil for the trial's own user.
   private let user: UInt32?
@@ -26,8 +28,12 @@ final class DaemonUnderTest {
   /// Names its folders; nothing is started yet.
   ///
   /// - Parameters:
+  ///   - trial: In whose folder it lives.
   ///   - name: Of its folder in the trial's; one letter, for the kernel takes short paths only.
+  ///   - configuration: The text of its file.
+  ///   - arguments: Of `daemon run`.
   ///   - user: Whose it is to be, if not the trial's; for root.
+  /// - Throws: `Skip` where its socket's path would be too long.
   init(
     _ trial: Trial, name: String = "d", configuration: String = "", arguments: [String] = [],
     user: UInt32? = nil
@@ -167,7 +173,8 @@ final class DaemonUnderTest {
   }
 
   private func gone() -> Finding {
-    Finding("the daemon ended by itself with \(child?.wait(0).map { "\($0)" } ?? "nothing")\n\(log)")
+    Finding(
+      "the daemon ended by itself with \(child?.wait(0).map { "\($0)" } ?? "nothing")\n\(log)")
   }
 
   /// What it said, as far as it helps.

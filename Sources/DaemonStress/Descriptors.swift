@@ -11,7 +11,8 @@ struct Descriptors: StressClass {
   let about = StressClassAbout(
     name: "descriptors",
     injection: "RLIMIT_NOFILE with many connections, RLIMIT_NPROC while a worker is to start",
-    expectation: "who is connected is served, accepting pauses, jobs fail with a sentence; it recovers",
+    expectation:
+      "who is connected is served, accepting pauses, jobs fail with a sentence; it recovers",
     goal: "recovers within 1 s",
     unit: "shortages",
     trials: TrialCounts(pr: 2, nightly: 30), secondsMax: 300)
@@ -31,12 +32,14 @@ struct Descriptors: StressClass {
       Int.random(in: 60...160, using: &trial.generator)
     )
     let killsWorker = Bool.random(using: &trial.generator)
-    trial.tell("\(spare) descriptors for \(clients) clients, the worker \(killsWorker ? "dies" : "lives")")
+    trial.tell(
+      "\(spare) descriptors for \(clients) clients, the worker \(killsWorker ? "dies" : "lives")")
     let daemon = try DaemonUnderTest(trial)
     defer { daemon.remove() }
     try daemon.start()
     let worker = try daemon.awaitWorker()
     let before = try settled(daemon)
+    let usual = try ProcessFacts.softLimit(daemon.pid, "Max open files")
     try limit(daemon, "--nofile=\(before + spare):")
     var wires = try (0..<clients).map { _ in try daemon.wire() }
     try daemon.eventually("no connection is accepted") {
@@ -45,7 +48,8 @@ struct Descriptors: StressClass {
     // Who is in is served, all of them once more and more.
     for _ in 0..<3 {
       for wire in wires.prefix(spare / 2) {
-        try trial.require(try wire.ask("GET", "/healthz").status, is: 200, "somebody who is connected")
+        try trial.require(
+          try wire.ask("GET", "/healthz").status, is: 200, "somebody who is connected")
       }
     }
     if killsWorker {
@@ -53,15 +57,17 @@ struct Descriptors: StressClass {
       let job = try wires[0].accepted(Jobs.tiny(1))
       // It may wait for its worker, or fail with a reason; it is not to be lost.
       let told = try wires[1].job(job.id)
-      try trial.require(told.state != .failed || told.reason != nil, "a job failed without a reason")
+      try trial.require(
+        told.state != .failed || told.reason != nil, "a job failed without a reason")
     }
-    try trial.require(daemon.child?.isOver == false, "the daemon ended for want of descriptors: \(daemon.log)")
+    try trial.require(
+      daemon.child?.isOver == false, "the daemon ended for want of descriptors: \(daemon.log)")
     wires = []
     let begin = ContinuousClock.now
     try trial.require(
       try daemon.wire().ask("GET", "/healthz").status, is: 200, "somebody new, when there is room")
     trial.figure("s until somebody new is answered", (ContinuousClock.now - begin) / .seconds(1))
-    try limit(daemon, "--nofile=1024:")
+    try limit(daemon, "--nofile=\(usual):")
     try runAgain(daemon, trial)
     try daemon.eventually("descriptors are left over") {
       (ProcessFacts.descriptors(try daemon.pid) ?? 0) <= before + 1
@@ -83,19 +89,22 @@ struct Descriptors: StressClass {
     try daemon.start()
     let worker = try daemon.awaitWorker()
     trial.tell("no more processes, and worker \(worker) dies")
+    let usual = try ProcessFacts.softLimit(daemon.pid, "Max processes")
     try limit(daemon, "--nproc=1:")
     _ = kill(worker, SIGKILL)
     let job = try daemon.wire().accepted(Jobs.tiny(1))
     guard let end = try daemon.wire().follow(job.id, until: \.state.isFinal) else {
       throw Finding("job \(job.id) has no end")
     }
-    try trial.require(daemon.child?.isOver == false, "the daemon ended with its worker: \(daemon.log)")
+    try trial.require(
+      daemon.child?.isOver == false, "the daemon ended with its worker: \(daemon.log)")
     // A worker that was quicker than its end is no fault.
     if end.state != .done || end.exit != 0 {
-      try trial.require(end.reason ?? end.session != nil, "a job ended as \(end.state) without a reason")
+      try trial.require(
+        end.reason ?? end.session != nil, "a job ended as \(end.state) without a reason")
       trial.figure("jobs without a worker", 1)
     }
-    try limit(daemon, "--nproc=unlimited:")
+    try limit(daemon, "--nproc=\(usual):")
     try runAgain(daemon, trial)
     try daemon.stop(trial)
     trial.count()
@@ -114,7 +123,10 @@ struct Descriptors: StressClass {
 
   private func limit(_ daemon: DaemonUnderTest, _ limit: String) throws {
     let child = OwnedChild(
-      OwnedChild.Start(program: Self.limiter, arguments: ["--pid", "\(try daemon.pid)", limit]))
+      OwnedChild.Start(
+        program: Self.limiter, arguments: ["--pid", "\(try daemon.pid)", limit],
+        // A process may be limited by its own user; root needs a right more than that.
+        prefix: daemon.prefix))
     guard child.wait(DaemonUnderTest.patience) == .exited(0) else {
       child.end()
       throw Skip("prlimit \(limit) is refused here: \(child.complaints)")

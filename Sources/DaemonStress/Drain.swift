@@ -12,7 +12,8 @@ struct Drain: StressClass {
   let about = StressClassAbout(
     name: "drain",
     injection: "SIGTERM at random moments of a run, storms of SIGHUP with changing configurations",
-    expectation: "the daemon ends with 0; the job goes on later or is marked; the last settings hold",
+    expectation:
+      "the daemon ends with 0; the job goes on later or is marked; the last settings hold",
     goal: "every stop clean, none longer than 5 s",
     unit: "stops",
     trials: TrialCounts(pr: 3, nightly: 80), secondsMax: 240)
@@ -30,7 +31,8 @@ struct Drain: StressClass {
   func run(_ trial: Trial) throws {
     let stops = (0..<3).map { (number: Int) -> Stop in
       Stop(
-        microseconds: Moment.microseconds(&trial.generator), resumes: Bool.random(using: &trial.generator),
+        microseconds: Moment.microseconds(&trial.generator),
+        resumes: Bool.random(using: &trial.generator),
         hangups: Int.random(in: 0...30, using: &trial.generator), seed: UInt64(10 * number + 1))
     }
     let daemon = try DaemonUnderTest(trial)
@@ -52,7 +54,8 @@ struct Drain: StressClass {
   private func hangUp(_ count: Int, _ daemon: DaemonUnderTest, _ trial: Trial) throws {
     guard count > 0 else { return }
     for number in 0..<count {
-      try daemon.configure(number % 3 == 1 ? "queue_limit: [nonsense\n" : "queue_limit: \(100 + number)\n")
+      try daemon.configure(
+        number % 3 == 1 ? "queue_limit: [nonsense\n" : "queue_limit: \(100 + number)\n")
       daemon.signal(SIGHUP)
     }
     let last = Int.random(in: 200...300, using: &trial.generator)
@@ -80,7 +83,8 @@ struct Drain: StressClass {
     usleep(stop.microseconds)
     let begin = ContinuousClock.now
     daemon.signal(SIGTERM)
-    try trial.require(try daemon.ending(), is: .exited(0), "the end of a daemon that was asked to stop")
+    try trial.require(
+      try daemon.ending(), is: .exited(0), "the end of a daemon that was asked to stop")
     let seconds = (ContinuousClock.now - begin) / .seconds(1)
     trial.figure("s from SIGTERM to the end", seconds)
     try trial.require(seconds < Self.stopSecondsMax, "the daemon took \(seconds) s to stop")

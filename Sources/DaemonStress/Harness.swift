@@ -103,7 +103,8 @@ struct Harness: StressClass {
       (["run", "dummy-overflow", "--quick", "--backend", "greenlet"], 3, .crashed),
     ] as [([String], Int32, Row.Status)] {
       let run = try daemon.greenbench(arguments + ["--json"])
-      try trial.expect(run.ending, is: .exited(exit), "in the daemon, \(arguments): \(run.complaint)")
+      try trial.expect(
+        run.ending, is: .exited(exit), "in the daemon, \(arguments): \(run.complaint)")
       guard let job = try daemon.wire().allJobs().first else {
         throw Finding("\(arguments) was not run by the daemon")
       }

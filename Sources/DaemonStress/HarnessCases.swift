@@ -78,7 +78,8 @@ enum HarnessCases {
         name: "a line without an end",
         arguments: standIn(
           try workers.script(
-            "endless", endless + "head -c 17000000 /dev/zero ;; *) printf '%s\\n' \"$line\" ;; esac; done")),
+            "endless",
+            endless + "head -c 17000000 /dev/zero ;; *) printf '%s\\n' \"$line\" ;; esac; done")),
         exit: 3, status: .garbled, failure: "a line over"),
       HarnessCase(
         name: "death at the first batch",

@@ -34,7 +34,8 @@ struct HarnessCodes {
     try manager.createDirectory(
       at: open, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
     let doctor = try daemon.greenbench(["daemon", "doctor"], ["GREENBENCH_RUNTIME_DIR": open.path])
-    try trial.expect(doctor.ending, is: .exited(7), "the doctor of an open folder: \(doctor.output)")
+    try trial.expect(
+      doctor.ending, is: .exited(7), "the doctor of an open folder: \(doctor.output)")
     seen.insert(7)
 
     let run = daemon.client(["run", "ping-pong", "--blocks", "10000", "--no-daemon"])
@@ -76,7 +77,8 @@ struct HarnessCodes {
   ) throws {
     let outcome = try daemon.greenbench(arguments)
     try trial.expect(
-      outcome.ending, is: .exited(code), "`\(arguments.joined(separator: " "))`: \(outcome.complaint)")
+      outcome.ending, is: .exited(code),
+      "`\(arguments.joined(separator: " "))`: \(outcome.complaint)")
     try trial.expect(
       (words.isEmpty || outcome.complaint.contains(words))
         && outcome.complaint.split(separator: "\n").count <= 1,

@@ -8,7 +8,8 @@ import StressKit
 struct Malformed: StressClass {
   let about = StressClassAbout(
     name: "malformed",
-    injection: "wrong requests: lengths of a gigabyte, deep JSON, bad UTF-8, flipped bytes, pipelined",
+    injection:
+      "wrong requests: lengths of a gigabyte, deep JSON, bad UTF-8, flipped bytes, pipelined",
     expectation: "each is refused with a status of the list or the connection is closed; no crash",
     goal: "10^7 requests; the daemon below 64 MB; others are served",
     unit: "requests",
@@ -41,7 +42,8 @@ struct Malformed: StressClass {
     let peak = ProcessFacts.peakBytes(try daemon.pid) ?? 0
     trial.figure("MB resident at the peak", Double(peak) / 1e6)
     try trial.require(
-      peak < Self.residentBytesMax, "the daemon took \(peak) bytes, \(Self.residentBytesMax) are allowed")
+      peak < Self.residentBytesMax,
+      "the daemon took \(peak) bytes, \(Self.residentBytesMax) are allowed")
     try daemon.stop(trial)
   }
 }
@@ -119,7 +121,8 @@ private struct Attacker {
       try judge(answer, Mutations.refusals.union([200]))
     }
     if !wire.received.isEmpty {
-      throw Finding("an answer that is cut short: \(String(decoding: wire.received, as: UTF8.self))")
+      throw Finding(
+        "an answer that is cut short: \(String(decoding: wire.received, as: UTF8.self))")
     }
   }
 

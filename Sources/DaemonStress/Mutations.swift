@@ -42,7 +42,10 @@ struct Mutations {
     case 8:
       Self.message(
         "POST", "/v1/jobs", [UInt8](Self.job.utf8),
-        ["Idempotency-Key: " + one(of: [String(repeating: "k", count: 129), "", "a b\tc", "\u{e4}"])])
+        [
+          "Idempotency-Key: "
+            + one(of: [String(repeating: "k", count: 129), "", "a b\tc", "\u{e4}"])
+        ])
     default: wrongSchedule()
     }
   }
@@ -52,7 +55,8 @@ struct Mutations {
     switch Int.random(in: 0..<8, using: &generator) {
     case 0, 1: [UInt8](one(of: Self.badLines).utf8)
     case 2, 3:
-      [UInt8](("GET /v1/status HTTP/1.1\r\nHost: x\r\n" + one(of: Self.badHeaders) + "\r\n\r\n").utf8)
+      [UInt8](
+        ("GET /v1/status HTTP/1.1\r\nHost: x\r\n" + one(of: Self.badHeaders) + "\r\n\r\n").utf8)
     case 4: [UInt8](tooMuch().utf8)
     case 5: [UInt8]((Self.chunkedHead + one(of: Self.badChunks)).utf8)
     case 6: cutShort()
@@ -95,7 +99,9 @@ struct Mutations {
       case 2: body[at] = UInt8.random(in: 0...255, using: &generator)
       default:
         body.insert(
-          contentsOf: one(of: [[0xff, 0xfe], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0x4e, 0x61, 0x4e]]),
+          contentsOf: one(of: [
+            [0xff, 0xfe], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0x4e, 0x61, 0x4e],
+          ]),
           at: at)
       }
       if body.isEmpty { body = [0x7b] }
@@ -193,7 +199,8 @@ struct Mutations {
 
   private static let badChunks = [
     "zz\r\nabc\r\n0\r\n\r\n", "-5\r\nabc\r\n", "ffffffffffffffff1\r\nabc\r\n",
-    "5\r\nabcdefgh\r\n0\r\n\r\n", "3;" + String(repeating: "e", count: 20_000) + "\r\nabc\r\n0\r\n\r\n",
+    "5\r\nabcdefgh\r\n0\r\n\r\n",
+    "3;" + String(repeating: "e", count: 20_000) + "\r\nabc\r\n0\r\n\r\n",
     "\r\n\r\n",
   ]
 }

@@ -38,7 +38,7 @@ final class OwnedChild: Sendable {
     "WATCHDOG_PID", "GREENBENCH_DAEMON", "GREENBENCH_DB", "GREENBENCH_RUNTIME_DIR",
   ]
 
-  /// Of util-linux. Without it, a daemon outlives a trial that is killed.
+  /// Ends a child with its parent; without it (of util-linux), a daemon outlives a trial that is killed.
   private static let keeper = "/usr/bin/setpriv"
 
   /// Starts it; that it could not be started shows as its end, with 127.

@@ -16,6 +16,12 @@ enum ProcessFacts {
     text("/proc/\(pid)/maps").map { $0.count { $0 == "\n" } }
   }
 
+  /// A limit that it has now, as it is told: `Max open files`.
+  static func softLimit(_ pid: Int32, _ name: String) -> String {
+    text("/proc/\(pid)/limits")?.split(separator: "\n").first { $0.hasPrefix(name) }?
+      .dropFirst(name.count).split(separator: " ").first.map { String($0) } ?? "unlimited"
+  }
+
   static func threads(_ pid: Int32) -> [String] { names(in: "/proc/\(pid)/task") ?? [] }
 
   /// How often its threads have gone to sleep so far, by thread.
@@ -42,7 +48,9 @@ enum ProcessFacts {
     return state != "Z" && state != "X"
   }
 
-  static func parent(_ pid: Int32) -> Int32? { field("/proc/\(pid)/status", "PPid").flatMap { Int32($0) } }
+  static func parent(_ pid: Int32) -> Int32? {
+    field("/proc/\(pid)/status", "PPid").flatMap { Int32($0) }
+  }
 
   /// The living processes that were started with this in their environment.
   static func started(with mark: String) -> [Int32] {

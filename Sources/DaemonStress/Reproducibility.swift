@@ -10,7 +10,8 @@ import StressKit
 struct Reproducibility: StressClass {
   let about = StressClassAbout(
     name: "reproducibility",
-    injection: "the same scenario with the same seed, run again in another process and by the daemon",
+    injection:
+      "the same scenario with the same seed, run again in another process and by the daemon",
     expectation: "the same order of visits, operations and checksums, whatever the backend",
     goal: "100 %",
     unit: "figures",

@@ -64,6 +64,7 @@ struct SlowClients: StressClass {
           left.append(client)
           continue
         }
+        trial.count()
         let seconds = (ContinuousClock.now - client.begin) / .seconds(1)
         trial.figure("seconds until \(client.way) is closed", seconds)
         try trial.require(

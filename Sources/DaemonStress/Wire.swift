@@ -36,8 +36,10 @@ final class Wire {
   /// Connects.
   ///
   /// - Parameters:
+  ///   - path: Of the socket.
   ///   - patience: Seconds without anything after which reading and writing give up.
   ///   - user: Who connects, by the kernel's account; only root can be another one.
+  /// - Throws: Why the kernel does not connect.
   init(_ path: String, patience: Int = 60, as user: UInt32? = nil) throws(WireError) {
     // SAFETY: the string lives for the call, which only reads it.
     let opened = unsafe user.map { unsafe gb_unix_connect_as(path, $0) } ?? gb_unix_connect(path)
@@ -63,7 +65,11 @@ final class Wire {
 
   /// Sends what there is room for.
   ///
-  /// - Parameter waits: Whether it waits until there is room for some; otherwise 0 may be sent.
+  /// - Parameters:
+  ///   - bytes: What to send.
+  ///   - waits: Whether it waits until there is room for some; otherwise 0 may be sent.
+  /// - Returns: How many bytes were taken.
+  /// - Throws: `closed`, or `silent`.
   func sendSome(_ bytes: [UInt8], waits: Bool = false) throws(WireError) -> Int {
     let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
     // SAFETY: the array has as many bytes as the call may read.
@@ -78,6 +84,7 @@ final class Wire {
   ///
   /// - Parameter waits: Whether it waits until something comes.
   /// - Returns: false at the end of what the other side sends.
+  /// - Throws: `closed`, or `silent`.
   @discardableResult func receive(waits: Bool = true) throws(WireError) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     // SAFETY: `recv` writes at most the count of bytes that the array has.

@@ -23,6 +23,9 @@ public struct StressReport: Codable, Hashable, Sendable {
   /// The machine and the program, as a run of workloads tells them.
   public var machine: [String: String]
 
+  /// Wall-clock time of the whole, in seconds; less than the sum of its classes, which run side by side.
+  public var seconds: Double = 0
+
   /// One for each class, in the order of the list.
   public var classes: [StressClassReport]
 
@@ -40,6 +43,12 @@ public struct StressReport: Codable, Hashable, Sendable {
     self.seed = seed
     self.machine = machine
     self.classes = classes
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case format, run, profile, seed, seconds, machine, classes
+    case startedUTC = "started_utc"
+    case isInterrupted = "interrupted"
   }
 
   /// How many trials did not go as they should.
@@ -89,6 +98,19 @@ public struct StressClassReport: Codable, Hashable, Sendable {
   }
 }
 
+extension StressClassReport {
+  /// Adds other trials of the same class.
+  public mutating func add(_ other: StressClassReport) {
+    trials += other.trials
+    checks += other.checks
+    failures += other.failures
+    seconds += other.seconds
+    skipped += other.skipped.filter { !skipped.contains($0) }
+    figures.merge(other.figures) { max($0, $1) }
+    findings += other.findings
+  }
+}
+
 /// A trial that did not go as it should.
 public struct StressFinding: Codable, Hashable, Sendable {
   /// What `stress replay` takes, as in `misuse/0x51c2/17~3,4`.
@@ -110,6 +132,11 @@ public struct StressFinding: Codable, Hashable, Sendable {
     self.token = token
     self.what = what
     self.artefacts = artefacts
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case token, what, steps, artefacts
+    case stepsLeft = "steps_left"
   }
 
   /// The command that makes the trial again.

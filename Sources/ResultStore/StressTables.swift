@@ -13,6 +13,7 @@ enum StressTables {
       started_utc TEXT NOT NULL,
       profile TEXT NOT NULL,
       seed TEXT NOT NULL,
+      seconds REAL NOT NULL,
       machine_json TEXT NOT NULL,
       interrupted INTEGER NOT NULL CHECK (interrupted IN (0, 1))
     ) STRICT;
@@ -58,12 +59,12 @@ extension ResultStore {
     try write { db in
       try db.execute(
         sql: """
-          INSERT INTO stress_run (uuid, started_utc, profile, seed, machine_json, interrupted)
-          VALUES (?, ?, ?, ?, ?, ?)
+          INSERT INTO stress_run (uuid, started_utc, profile, seed, seconds, machine_json, interrupted)
+          VALUES (?, ?, ?, ?, ?, ?, ?)
           """,
         arguments: [
-          report.run, report.startedUTC, report.profile, report.seed, try Self.json(report.machine),
-          report.isInterrupted,
+          report.run, report.startedUTC, report.profile, report.seed, report.seconds,
+          try Self.json(report.machine), report.isInterrupted,
         ])
       let run = db.lastInsertedRowID
       for one in report.classes {

@@ -22,6 +22,9 @@ public final class Trial {
   /// This program, for trials that start it.
   public let program: String
 
+  /// The executor to put to the test: this program's own worker, or a user's.
+  public internal(set) var executor: String
+
   /// How many things were looked at so far.
   public private(set) var checks = 0
 
@@ -46,6 +49,7 @@ public final class Trial {
     self.profile = profile
     self.scratch = scratch
     self.program = program
+    executor = program
     generator = TrialGenerator(seed: token.trialSeed)
   }
 

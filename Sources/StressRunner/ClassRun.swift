@@ -41,8 +41,11 @@ struct ClassRun {
     var report = StressClassReport(name: about.name, unit: about.unit)
     let start = DispatchTime.now()
     let count = deadline == nil ? plan.trials ?? about.trials[plan.profile] : Self.trialsAtOnce
+    for regression in plan.regressions where regression.className == about.name {
+      take(once(regression), of: regression, into: &report)
+    }
     var next = 0
-    var goesOn = true
+    var goesOn = report.failures == 0
     while next < count && goesOn {
       follow(token(next), count: count - next) { outcome, index in
         next = index + 1
@@ -65,8 +68,8 @@ struct ClassRun {
     return report
   }
 
-  private func token(_ index: Int, omitted: [Int] = []) -> TrialToken {
-    TrialToken(className: about.name, seed: plan.seed, index: index, omitted: omitted)
+  private func token(_ index: Int) -> TrialToken {
+    TrialToken(className: about.name, seed: plan.seed, index: index)
   }
 
   private func take(
@@ -121,7 +124,8 @@ struct ClassRun {
           throw Enough()
         }
         let omitted = Set(0..<steps).subtracting(kept).sorted()
-        let smaller = self.token(token.index, omitted: omitted)
+        let smaller = TrialToken(
+          className: token.className, seed: token.seed, index: token.index, omitted: omitted)
         guard let found = self.finding(once(smaller), smaller) else { return false }
         (smallest, smallestToken) = (found, smaller)
         return true
@@ -166,7 +170,7 @@ struct ClassRun {
       arguments: [
         "stress", "trial", "\(first)", "--count", "\(count)", "--profile", plan.profile.rawValue,
         "--scratch", scratch.path,
-      ] + (aloud ? ["--aloud"] : []))
+      ] + (aloud ? ["--aloud"] : []) + (plan.executor.map { ["--executor", $0] } ?? []))
     var next = first.index
     var isRunning = false
     var steps: Int?

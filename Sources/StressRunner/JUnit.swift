@@ -6,7 +6,6 @@ public import Reports
 public enum JUnit {
   /// One suite for the run, one case for each class.
   public static func text(_ report: StressReport) -> String {
-    let seconds = report.classes.reduce(0) { $0 + $1.seconds }
     let failed = report.classes.count { $0.failures > 0 }
     let skipped = report.classes.count { isSkipped($0) }
     let cases = report.classes.map(text).joined(separator: "\n")
@@ -14,7 +13,7 @@ public enum JUnit {
       <?xml version="1.0" encoding="UTF-8"?>
       <testsuites>
       <testsuite name="greenbench stress \(escaped(report.profile))" tests="\(report.classes.count)" \
-      failures="\(failed)" skipped="\(skipped)" time="\(rounded(seconds))" \
+      failures="\(failed)" skipped="\(skipped)" time="\(rounded(report.seconds))" \
       timestamp="\(escaped(report.startedUTC))">
       <properties><property name="seed" value="\(escaped(report.seed))"/></properties>
       \(cases)

@@ -16,6 +16,9 @@ public struct StressPlan: Sendable {
   /// Makes so many trials of each class in place of the profile's.
   public var trials: Int?
 
+  /// Trials that are made first, of the classes that are run.
+  public var regressions = Regressions.tokens.compactMap { TrialToken($0) }
+
   /// How many classes run beside one another.
   public var lanes: Int
 
@@ -24,6 +27,9 @@ public struct StressPlan: Sendable {
 
   /// The program whose `stress trial` makes trials.
   public var program: String
+
+  /// The executor that is put to the test; nil for the program's own worker.
+  public var executor: String?
 
   /// Where trials make their files.
   public var scratch: URL

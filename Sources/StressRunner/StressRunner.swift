@@ -24,6 +24,7 @@ public enum StressRunner {
       run: UUID().uuidString.lowercased(), startedUTC: Date.now.formatted(.iso8601),
       profile: plan.profile.rawValue, seed: TrialToken.text(of: plan.seed), machine: machine,
       classes: [])
+    let start = DispatchTime.now()
     let ended = Mutex<[String: StressClassReport]>([:])
     let isOver = Atomic(false)
     let shouldStop: @Sendable () -> Bool = { isOver.load(ordering: .relaxed) || hooks.shouldStop() }
@@ -53,6 +54,7 @@ public enum StressRunner {
     }
     for about in alone { runOne(about) }
     report.classes = ended.withLock { ended in plan.classes.compactMap { ended[$0.name] } }
+    report.seconds = ClassRun.seconds(since: start)
     report.isInterrupted = hooks.shouldStop()
     return report
   }
@@ -77,7 +79,9 @@ public enum StressRunner {
       run: UUID().uuidString.lowercased(), startedUTC: Date.now.formatted(.iso8601),
       profile: plan.profile.rawValue, seed: TrialToken.text(of: plan.seed), machine: machine,
       classes: [])
+    let start = DispatchTime.now()
     report.classes = [ClassRun(about: about, plan: plan, shouldStop: { false }).replay(token)]
+    report.seconds = ClassRun.seconds(since: start)
     return report
   }
 }

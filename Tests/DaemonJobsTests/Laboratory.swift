@@ -74,6 +74,13 @@ final class Laboratory {
     try python("CREATE TRIGGER no BEFORE INSERT ON session BEGIN SELECT RAISE(FAIL, 'no'); END")
   }
 
+  /// Lets what makes a job paused be refused, and nothing else.
+  func refusePauses() throws {
+    try python(
+      "CREATE TRIGGER no BEFORE UPDATE ON job WHEN NEW.state = 'paused' "
+        + "BEGIN SELECT RAISE(FAIL, 'no'); END")
+  }
+
   private func python(_ sql: String) throws {
     let process = try Self.python(
       "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])", store.path, sql)
