@@ -142,7 +142,7 @@ let package = Package(
     .target(
       name: "DaemonStress",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "Executor", "Reports", "ResultStore", "StressKit",
+        "CSockets", "DaemonAPI", "Executor", "Reports", "ResultStore", "StressKit",
       ],
       swiftSettings: strict),
     .target(

@@ -80,6 +80,7 @@ struct TidyTests {
     "Sources/Greenlets/CorePool.swift",
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
+    "Sources/DaemonStress/Wire.swift",
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",
