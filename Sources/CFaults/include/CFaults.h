@@ -33,4 +33,16 @@ void gb_bus_fault(void);
 /// @return How often `act` was left by the jump; it is called `count` times.
 int gb_jumping(int number, int flags, int count, void (*install_more)(void), void (*act)(void));
 
+/// Reads memory that was freed.
+int gb_read_freed(void);
+
+/// Decides by memory that was never written.
+int gb_branch_on_nothing(void);
+
+/// Adds one to the largest int.
+int gb_add_too_much(void);
+
+/// Writes to one variable from two threads at once.
+int gb_race(void);
+
 #endif
