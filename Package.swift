@@ -87,6 +87,7 @@ let package = Package(
     .target(name: "WorkloadKit", dependencies: ["Reports", "Stacks"], swiftSettings: strict),
     .target(name: "Comparison", dependencies: ["Reports"], swiftSettings: strict),
     .target(name: "DifferentialKit", dependencies: ["Greenlets"], swiftSettings: strict),
+    .target(name: "StressKit", swiftSettings: strict),
 
     // Floor 4: one file a backend, one file a workload.
     .target(
@@ -107,9 +108,19 @@ let package = Package(
       swiftSettings: strict + jemallocFlag),
     .target(
       name: "ResultStore", dependencies: ["DaemonAPI", "Reports", grdb], swiftSettings: strict),
+    .target(
+      name: "EngineStress",
+      dependencies: [
+        "Backends", "CContexts", "CFaults", "DifferentialKit", "Greenlets", "Stacks", "StressKit",
+        "WorkloadKit", "Workloads",
+      ] + jemallocStacks,
+      swiftSettings: strict + jemallocFlag),
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
+    .target(
+      name: "StoreStress", dependencies: ["DaemonAPI", "Reports", "ResultStore", "StressKit"],
+      swiftSettings: strict),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),
@@ -124,6 +135,15 @@ let package = Package(
       dependencies: [
         "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", logging, metrics,
       ],
+      swiftSettings: strict),
+    .target(
+      name: "DaemonStress",
+      dependencies: [
+        "CSockets", "DaemonAPI", "DaemonClient", "Executor", "Reports", "ResultStore", "StressKit",
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "StressRunner", dependencies: ["Executor", "Reports", "StressKit"],
       swiftSettings: strict),
     .target(name: "CSockets"),
     .target(
@@ -141,7 +161,8 @@ let package = Package(
       name: "GreenbenchCLI",
       dependencies: [
         "BenchmarkRunner", "Comparison", "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
-        "Executor", "Measurement", "Reports", "ResultStore", "Stacks", "WorkerService",
+        "DaemonStress", "EngineStress", "Executor", "Measurement", "Reports", "ResultStore",
+        "Stacks", "StoreStress", "StressKit", "StressRunner", "WorkerService",
         argumentParser, logging, metrics,
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
@@ -189,6 +210,9 @@ let package = Package(
       dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
       swiftSettings: strict),
     .testTarget(
+      name: "StressTests", dependencies: ["Reports", "StressKit", "StressRunner"],
+      swiftSettings: strict),
+    .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),
     .testTarget(
       name: "DaemonJobsTests",
@@ -226,7 +250,7 @@ let package = Package(
 if Context.environment["GB_NO_SERVER"] != nil {
   let server: Set = [
     "DaemonServer", "DaemonServerTests", "DaemonClient", "DaemonClientTests", "DaemonTestKit",
-    "GreenbenchCLI", "greenbench", "CommandTests",
+    "DaemonStress", "GreenbenchCLI", "greenbench", "CommandTests",
   ]
   package.targets.removeAll { server.contains($0.name) }
   package.products.removeAll { $0.name == "greenbench" }

@@ -6,9 +6,9 @@ import Foundation
 /// A child process.
 ///
 /// Nothing here looks at a clock: whoever waits for a batch must not run beside it.
-struct ChildProcess: Sendable {
+package struct ChildProcess: Sendable {
   /// What becomes of the process, in this order; nothing comes after the last two.
-  enum Piece: Sendable {
+  package enum Piece: Sendable {
     case started(pid: Int32)
 
     /// A line of its standard output, without the end.
@@ -32,7 +32,7 @@ struct ChildProcess: Sendable {
   ///   - arguments: Its arguments.
   ///   - lineBytesMax: The longest line of its output that is taken.
   ///   - tell: Called from several threads, one at a time but for complaints.
-  init(
+  package init(
     _ path: String, arguments: [String], lineBytesMax: Int,
     tell: @escaping @Sendable (Piece) -> Void
   ) {
@@ -79,12 +79,12 @@ struct ChildProcess: Sendable {
   /// Writes to its standard input.
   ///
   /// - Throws: That it does not read any more: its end tells why.
-  func write(_ text: String) throws {
+  package func write(_ text: String) throws {
     try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
   }
 
   /// Ends its standard input.
-  func closeInput() {
+  package func closeInput() {
     // Closed already, or nobody reads: both are what is wanted.
     try? input.fileHandleForWriting.close()
   }

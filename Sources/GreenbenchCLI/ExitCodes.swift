@@ -37,7 +37,8 @@ enum ExitCodes: Int32, CaseIterable {
     switch self {
     case .ok: "everything asked for was done"
     case .internalError: "something failed that no other code names"
-    case .rowFailed: "a workload failed, crashed, hung, or its checksum is wrong"
+    case .rowFailed:
+      "a workload failed, crashed, hung, or its checksum is wrong; or a stress trial failed"
     case .notFound: "there is no such session, job, schedule, store or file"
     case .permission: "a file or socket may not be used, or is not to be trusted"
     case .bad: "`daemon doctor` found something bad"

@@ -16,7 +16,8 @@ public struct GreenbenchCommand: AsyncParsableCommand {
       """,
     subcommands: [
       RunCommand.self, AttachCommand.self, QueueCommand.self, ScheduleCommand.self,
-      DaemonCommand.self, ListCommand.self, ShowCommand.self, CompareCommand.self, SQLCommand.self,
+      DaemonCommand.self, StressCommand.self, ListCommand.self, ShowCommand.self,
+      CompareCommand.self, SQLCommand.self,
       WorkloadCommand.self, BackendCommand.self, CompletionsCommand.self, VersionCommand.self,
       ExitCodesCommand.self, WorkerCommand.self,
     ])

@@ -3,12 +3,12 @@
 import GRDB
 
 /// The tables: step "1" made most, step "2" added `memory`, step "3" what the
-/// daemon has, and the calls that led to a crash.
+/// daemon has, and the calls that led to a crash, step "4" what stress classes found.
 ///
 /// Steps are only added. A step that was released is never changed: files out there ran it.
 enum Schema {
   /// What this program writes into `PRAGMA user_version`, and the most that it reads.
-  static let version = 3
+  static let version = 4
 
   /// "gbrs" in ASCII: tells a result store from every other SQLite file.
   static let applicationID = 0x6762_7273
@@ -32,6 +32,10 @@ enum Schema {
       try db.execute(sql: DaemonTables.step)
       try db.execute(sql: "ALTER TABLE run ADD COLUMN backtrace TEXT")
       try db.execute(sql: "PRAGMA user_version = 3")
+    }
+    migrator.registerMigration("4") { db in
+      try db.execute(sql: StressTables.step)
+      try db.execute(sql: "PRAGMA user_version = 4")
     }
     return migrator
   }

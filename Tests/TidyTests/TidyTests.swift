@@ -12,11 +12,11 @@ struct TidyTests {
     ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
-    ["WorkloadKit", "Comparison", "DifferentialKit"],
+    ["WorkloadKit", "Comparison", "DifferentialKit", "StressKit"],
     ["Backends", "Workloads", "DaemonAPI"],
-    ["WorkerService", "ResultStore"],
-    ["Executor", "DaemonClient"],
-    ["BenchmarkRunner"],
+    ["WorkerService", "ResultStore", "EngineStress"],
+    ["Executor", "DaemonClient", "StoreStress"],
+    ["BenchmarkRunner", "StressRunner", "DaemonStress"],
     ["DaemonJobs", "DaemonServer"],
     ["GreenbenchCLI"],
     ["greenbench", "bars", "differential", "overflows"],
@@ -28,7 +28,8 @@ struct TidyTests {
   /// Counts, decides, stores; knows nothing of stacks.
   static let recordWing: Set<String> = [
     "Reports", "Measurement", "Comparison", "ResultStore", "Executor", "BenchmarkRunner",
-    "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
+    "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer", "StoreStress", "DaemonStress",
+    "StressKit", "StressRunner",
   ]
 
   /// Who may import what only few may.
@@ -41,7 +42,7 @@ struct TidyTests {
     "NIOCore": ["DaemonServer", "DaemonClient"],
     "NIOPosix": ["DaemonServer", "DaemonClient"],
     "NIOHTTP1": ["DaemonServer", "DaemonClient"],
-    "CSockets": ["DaemonServer", "DaemonClient"],
+    "CSockets": ["DaemonServer", "DaemonClient", "DaemonStress"],
     "HTTPTypes": ["DaemonServer"],
     "NIOExtras": ["DaemonServer"],
     "NIOHTTPTypesHTTP1": ["DaemonServer"],

@@ -1,0 +1,7 @@
+// The stress classes of the engine, in the order of the list.
+
+public import StressKit
+
+public enum EngineClasses {
+  public static let all: [any StressClass] = [Leaks()]
+}

@@ -1,0 +1,141 @@
+// `greenbench stress`: the classes of faults, and what is asked of them.
+
+import ArgumentParser
+import BenchmarkRunner
+import DaemonStress
+import EngineStress
+import Foundation
+import Reports
+import StoreStress
+import StressKit
+import StressRunner
+
+/// `greenbench stress list|run|replay`.
+struct StressCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stress", abstract: "Breaks things on purpose, and sees that they do not break.",
+    subcommands: [
+      StressListCommand.self, StressRunCommand.self, StressReplayCommand.self,
+      StressTrialCommand.self,
+    ])
+}
+
+/// All classes there are.
+enum StressClasses {
+  static let all: [any StressClass] = EngineClasses.all + StoreClasses.all + DaemonClasses.all
+
+  /// The class of a name.
+  static func named(_ name: String) throws -> any StressClass {
+    guard let found = all.first(where: { $0.about.name == name }) else {
+      let near = Nearest.name(to: name, among: all.map(\.about.name))
+      let hint = near.map { ", did you mean \"\($0)\"?" } ?? ""
+      throw ValidationError(
+        "there is no stress class \"\(name)\"\(hint); `greenbench stress list` names them")
+    }
+    return found
+  }
+
+  /// What a report says of the machine and this program.
+  static var machine: [String: String] {
+    var facts = Environment.fingerprint(runtime: "greenbench")
+    let source = Stamp.source(of: ThisProgram.path)
+    facts["commit"] = source.commit
+    facts["dirty"] = source.dirty ? "yes" : "no"
+    return facts
+  }
+
+  /// Where trials make their files.
+  static var scratch: URL {
+    FileManager.default.temporaryDirectory.appending(
+      path: "greenbench-stress-\(getuid())-\(ProcessInfo.processInfo.processIdentifier)",
+      directoryHint: .isDirectory)
+  }
+
+  /// Removes what the trials of this process left.
+  static func removeScratch() {
+    // Most often it is not there any more.
+    try? FileManager.default.removeItem(at: scratch)
+  }
+}
+
+/// `greenbench stress list`.
+struct StressListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Lists the classes, with how often each profile tries them.")
+
+  @Flag(help: "Also tell what is put wrong, what must happen, and the goal.")
+  var long = false
+
+  func run() throws {
+    for one in StressClasses.all.map(\.about) {
+      if long {
+        print("\(one.name)\n  puts wrong: \(one.injection)\n  must be:    \(one.expectation)")
+        print("  goal:       \(one.goal)")
+        print(
+          "  trials:     \(one.trials.pr) pr, \(one.trials.nightly) nightly, \(one.trials.soak) soak"
+        )
+      } else {
+        let name = one.name.padding(toLength: 22, withPad: " ", startingAt: 0)
+        let trials = "\(one.trials.pr)/\(one.trials.nightly)/\(one.trials.soak)"
+          .padding(toLength: 20, withPad: " ", startingAt: 0)
+        print("\(name)\(trials)\(one.injection)")
+      }
+    }
+  }
+}
+
+/// `greenbench stress trial`: the process that makes trials, for `stress run` to start.
+struct StressTrialCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trial", abstract: "Makes trials of one class, for `stress run`.",
+    shouldDisplay: false)
+
+  @Argument var token: String
+  @Option var count = 1
+  @Option(transform: ProfileText.parse) var profile = StressProfile.pr
+  @Option var scratch: String
+  @Flag var aloud = false
+
+  func run() throws {
+    guard let first = TrialToken(token) else { throw StressReplayCommand.refusal(token) }
+    let theClass = try StressClasses.named(first.className)
+    let (aloud, profile, count) = (aloud, profile, count)
+    let scratch = URL(filePath: scratch, directoryHint: .isDirectory)
+    try TrialThread.run {
+      try TrialServer.serve(
+        theClass, first: first, count: count, profile: profile, scratch: scratch,
+        program: ThisProgram.path,
+        whenTold: aloud
+          ? { FileHandle.standardError.write(Data("step: \($0)\n".utf8)) } : nil,
+        tell: { line in
+          do {
+            try FileHandle.standardOutput.write(contentsOf: Data((try line.text + "\n").utf8))
+          } catch {
+            // Nobody asks any more.
+            _exit(ExitCodes.interrupted.rawValue)
+          }
+        })
+    }
+  }
+}
+
+/// A thread with an ordinary stack: those of Swift's tasks are no place for what blocks or faults.
+enum TrialThread {
+  static func run(_ body: @escaping @Sendable () throws -> Void) throws {
+    let done = DispatchSemaphore(value: 0)
+    let result = OneResult()
+    let thread = Thread {
+      result.value = Result(catching: body)
+      done.signal()
+    }
+    thread.stackSize = 8 << 20
+    thread.start()
+    done.wait()
+    try result.value?.get()
+  }
+
+  private final class OneResult: @unchecked Sendable {
+    // Written before the semaphore is signalled, read after it was waited for.
+    var value: Result<Void, any Error>?
+  }
+}

@@ -1,0 +1,97 @@
+// A process that makes trials, from our side: its lines in order, each waited for with a deadline.
+
+import Dispatch
+import Executor
+import Foundation
+import StressKit
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A process that makes trials of one class.
+final class TrialProcess: Sendable {
+  /// What it did next.
+  enum News {
+    case line(TrialLine)
+
+    /// It has ended; with what it said on standard error since its trial began.
+    case ended(how: String, isGood: Bool, said: [String])
+
+    /// Nothing came in time; it is killed then.
+    case silent(said: [String])
+  }
+
+  private struct State {
+    var pid: Int32?
+    var news: [News] = []
+    var said: [String] = []
+  }
+
+  /// How many lines of its standard error are kept.
+  private static let saidMax = 400
+
+  private let state = Mutex(State())
+  private let arrived = DispatchSemaphore(value: 0)
+
+  /// Starts one; that it could not be started shows as its end.
+  init(_ program: String, arguments: [String]) {
+    _ = ChildProcess(program, arguments: arguments, lineBytesMax: 64 << 20) { [self] piece in
+      take(piece)
+    }
+  }
+
+  /// Waits for the next thing that it does.
+  func next(within seconds: Int) -> News {
+    if arrived.wait(timeout: .now() + .seconds(seconds)) == .timedOut {
+      end()
+      return .silent(said: state.withLock { $0.said })
+    }
+    return state.withLock { $0.news.removeFirst() }
+  }
+
+  /// Kills it, and waits until it is gone.
+  func end() {
+    state.withLock { state in
+      if let pid = state.pid { _ = kill(pid, SIGKILL) }
+    }
+    while true {
+      arrived.wait()
+      let news = state.withLock { $0.news.removeFirst() }
+      if case .ended = news { return }
+    }
+  }
+
+  private func take(_ piece: ChildProcess.Piece) {
+    state.withLock { state in
+      switch piece {
+      case .started(let pid):
+        state.pid = pid
+        return
+      case .complaint(let line):
+        if state.said.count == Self.saidMax { state.said.removeFirst(Self.saidMax / 2) }
+        state.said.append(line)
+        return
+      case .line(let text):
+        // What a library prints is no news.
+        guard let line = TrialLine(text) else { return }
+        if case .began = line { state.said = [] }
+        state.news.append(.line(line))
+      case .lineTooLong:
+        state.news.append(.ended(how: "an endless line", isGood: false, said: state.said))
+
+      case .ended(let ending):
+        // Its number may be another's now.
+        state.pid = nil
+        state.news.append(
+          .ended(how: "\(ending)", isGood: ending == .exited(0), said: state.said))
+      case .couldNotStart(let reason):
+        state.news.append(.ended(how: "not started: \(reason)", isGood: false, said: []))
+      }
+      arrived.signal()
+    }
+  }
+}
