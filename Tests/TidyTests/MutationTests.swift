@@ -30,7 +30,8 @@ struct MutationTests {
     #expect(!mutation.changes.isEmpty, "\(mutation.path): a patch without a change")
     for change in mutation.changes {
       #expect(
-        change.file.hasPrefix("Sources/"), "\(mutation.path): a defect is in Sources, not in a test")
+        change.file.hasPrefix("Sources/"), "\(mutation.path): a defect is in Sources, not in a test"
+      )
       let lines = SourceFile.all.first { $0.path == change.file }?.lines ?? []
       #expect(
         Mutation.places(of: change.before, in: lines) == 1,
@@ -117,8 +118,9 @@ struct Mutation: CustomTestStringConvertible, Sendable {
   static let all: [Mutation] = {
     let folder = "scripts/mutations"
     // Without the folder there are none, which a test objects to.
-    let names = (try? FileManager.default.contentsOfDirectory(
-      atPath: SourceFile.root.appending(path: folder).path)) ?? []
+    let names =
+      (try? FileManager.default.contentsOfDirectory(
+        atPath: SourceFile.root.appending(path: folder).path)) ?? []
     return names.filter { $0.hasSuffix(".patch") }.sorted().map { name in
       let file = SourceFile.root.appending(path: "\(folder)/\(name)")
       // One that cannot be read has no changes, which a test objects to.
