@@ -73,6 +73,7 @@ uint64_t gb_storm_handled(void);
 
 /// Whether the calling thread's signal mask is what it was when the storm began.
 bool gb_mask_is_usual(void);
+
 /// Reads memory that was freed.
 int gb_read_freed(void);
 
