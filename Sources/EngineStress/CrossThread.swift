@@ -8,7 +8,8 @@ import StressKit
 struct CrossThread: StressClass {
   let about = StressClassAbout(
     name: "cross-thread",
-    injection: "switch, throw, kill, last handles and thread ends from other threads, at any moment",
+    injection:
+      "switch, throw, kill, last handles and thread ends from other threads, at any moment",
     expectation: "refused by name, or done by the owner; its own work goes on; nothing is left",
     goal: "every outcome named; clean under ThreadSanitizer",
     unit: "operations",
@@ -89,7 +90,8 @@ enum CrossStep: Hashable {
     case 6..<10: .make(slot: own, starts: Int.random(in: 0..<4, using: &generator) > 0)
     case 10: .drop(slot: own)
     case 11: .drain
-    case 12..<15: .attempt(slot: any, attempts[Int.random(in: 0..<attempts.count, using: &generator)])
+    case 12..<15:
+      .attempt(slot: any, attempts[Int.random(in: 0..<attempts.count, using: &generator)])
     case 15..<17: .ask(slot: any)
     default: .dropAny(slot: any)
     }

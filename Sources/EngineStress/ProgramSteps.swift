@@ -129,7 +129,9 @@ extension ProgramStep {
     step.other = below(slots)
     step.gives = ProgramKind.sent[below(ProgramKind.sent.count)]
     // Most take what comes, or programs would be about nothing but mismatches.
-    let wishes: [ProgramKind?] = [nil, nil, nil, .any, .any, .any, step.gives, .word, .object, .huge]
+    let wishes: [ProgramKind?] = [
+      nil, nil, nil, .any, .any, .any, step.gives, .word, .object, .huge,
+    ]
     step.takes = wishes[below(wishes.count)]
     step.number = below(1000)
     step.fault = ProgramFault.raised[below(ProgramFault.raised.count)]
