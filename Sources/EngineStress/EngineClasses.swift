@@ -4,13 +4,17 @@ public import StressKit
 
 public enum EngineClasses {
   public static let all: [any StressClass] = [
-    Leaks(),
     StackOverflow(),
     NearOverflow(),
     AddressLimit(),
     FailingOperation(),
     MapCount(),
+    Misuse(),
+    Leaks(),
     Registers(),
     SignalStorm(),
+    CrossThread(),
+    Exclusivity(),
+    Programs(),
   ]
 }
