@@ -212,7 +212,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "StressTests",
-      dependencies: ["EngineStress", "Reports", "StressKit", "StressRunner"],
+      dependencies: ["CRegisters", "EngineStress", "Reports", "StressKit", "StressRunner"],
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),

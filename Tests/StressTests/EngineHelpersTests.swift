@@ -9,7 +9,8 @@ import Testing
 
 struct EngineHelpersTests {
   /// Makes a marked call of something that does `act`; whether the call objected.
-  private func objects(owns: Bool, _ act: @convention(c) (UnsafeMutableRawPointer?) -> Void) -> Bool {
+  private func objects(owns: Bool, _ act: @convention(c) (UnsafeMutableRawPointer?) -> Void) -> Bool
+  {
     var marked = gb_marked()
     unsafe gb_marked_begin(&marked, 1)
     unsafe gb_marked_call(&marked, act, nil, owns)
