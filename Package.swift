@@ -214,7 +214,7 @@ let package = Package(
     .testTarget(
       name: "DaemonServerTests",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports",
+        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports", signals,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],
