@@ -72,6 +72,8 @@ let package = Package(
     .target(name: "CSwitch"),
     .target(name: "CSanitizers", cSettings: valgrindFlag),
     .target(name: "CContexts"),
+    .target(name: "CFaults"),
+    .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
     // Floor 1: memory; the machine's clocks and counters.
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
@@ -111,16 +113,14 @@ let package = Package(
     .target(
       name: "EngineStress",
       dependencies: [
-        "Backends", "CContexts", "CFaults", "DifferentialKit", "Greenlets", "Stacks", "StressKit",
-        "WorkloadKit", "Workloads",
+        "Backends", "CContexts", "CFaults", "CRegisters", "CSanitizers", "DifferentialKit",
+        "Greenlets", "Stacks", "StressKit", "WorkloadKit", "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
-    .target(
-      name: "StoreStress", dependencies: ["DaemonAPI", "Reports", "ResultStore", "StressKit"],
-      swiftSettings: strict),
+    .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),
@@ -137,9 +137,16 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "StoreStress",
+      dependencies: [
+        "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "StressKit", logging,
+      ],
+      swiftSettings: strict),
+    .target(
       name: "DaemonStress",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "Executor", "Reports", "ResultStore", "StressKit",
+        "CSockets", "DaemonAPI", "Executor", "Reports", "ResultStore", "StressKit",
       ],
       swiftSettings: strict),
     .target(
@@ -184,12 +191,6 @@ let package = Package(
       dependencies: ["CFaults", "CSanitizers", "DifferentialKit", "Greenlets"],
       swiftSettings: strict),
 
-    // The proof of the report of overflows, for scripts/check-overflow; not a product.
-    .target(name: "CFaults"),
-    .executableTarget(
-      name: "overflows", dependencies: ["CFaults", "Greenlets", "Stacks"] + jemallocStacks,
-      swiftSettings: strict + jemallocFlag),
-
     .testTarget(
       name: "GreenletsTests",
       dependencies: ["CFaults", "CSanitizers", "CSwitch", "Greenlets", "Stacks"],
@@ -210,7 +211,8 @@ let package = Package(
       dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
       swiftSettings: strict),
     .testTarget(
-      name: "StressTests", dependencies: ["Reports", "StressKit", "StressRunner"],
+      name: "StressTests",
+      dependencies: ["EngineStress", "Reports", "StressKit", "StressRunner"],
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),
@@ -223,7 +225,7 @@ let package = Package(
     .testTarget(
       name: "DaemonServerTests",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports",
+        "CSockets", "DaemonAPI", "DaemonClient", "DaemonServer", "Reports", signals,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
       ],

@@ -66,7 +66,6 @@ final class GroupRun {
     // as many are added as there are participants.
     var number = place.index * (scenario.blocks + participants.count)
     while complete < scenario.blocks, !interrupted, hasRunningRows, !isOver {
-      await tools.hooks.beforeBlock()
       if await measureBlock(number) { complete += 1 }
       number += 1
     }

@@ -1,4 +1,4 @@
-// What whoever asked for a run is told while it goes on, and how it can be held or ended.
+// What whoever asked for a run is told while it goes on, and how it can be ended.
 
 public import Reports
 
@@ -9,9 +9,6 @@ public struct RunHooks {
 
   /// Told when a block is complete: its group, counted from 1, and what each row measured in it.
   public var blockDone: (_ group: Int, _ rows: [(backend: String, block: MeasuredBlock)]) -> Void
-
-  /// Awaited before every block: as long as it does not return, nothing is measured.
-  public var beforeBlock: () async -> Void
 
   /// Asked before every request to a worker: true ends the run, its rows unverified.
   public var shouldStop: @Sendable () -> Bool
@@ -26,12 +23,10 @@ public struct RunHooks {
     progress: @escaping (RunProgress) -> Void = { _ in },
     blockDone: @escaping (_ group: Int, _ rows: [(backend: String, block: MeasuredBlock)]) -> Void =
       { _, _ in },
-    beforeBlock: @escaping () async -> Void = {},
     shouldStop: @escaping @Sendable () -> Bool = { false }, timeBudget: Duration? = nil
   ) {
     self.progress = progress
     self.blockDone = blockDone
-    self.beforeBlock = beforeBlock
     self.shouldStop = shouldStop
     self.timeBudget = timeBudget
   }

@@ -58,11 +58,12 @@ public struct Job: Codable, Hashable, Sendable {
   /// Where a job is on its way.
   ///
   /// ```
-  ///  queued <--> paused          submitted; paused by somebody
-  ///    |  ^________              the daemon ended in the middle of it
-  ///    v           \
-  ///  running -----> (queued)
-  ///    |
+  ///  queued <--> paused          submitted; paused by somebody, resumed
+  ///    |   ^        ^
+  ///    v   |        |
+  ///  running -------+            paused by somebody in the middle of it
+  ///    |   |
+  ///    |   +--> (queued)         the daemon ended in the middle of it
   ///    v
   ///  done  failed  cancelled  expired  interrupted
   /// ```
@@ -70,7 +71,7 @@ public struct Job: Codable, Hashable, Sendable {
     /// Waits for its turn, or for quiet.
     case queued
 
-    /// Waits until somebody resumes it.
+    /// Waits until somebody resumes it, and holds up nobody.
     case paused
     case running
 
@@ -104,8 +105,13 @@ public enum JobAction: String, Codable, CaseIterable, Sendable {
   /// Takes it out of the queue; stops it at the next request to its worker if it runs.
   case cancel
 
-  /// Leaves it where it is until it is resumed; a running one stops before its next block.
+  /// Leaves it where it is until it is resumed.
+  ///
+  /// One that runs is stopped as by `cancel`, but nothing of its run is stored: its worker is free
+  /// for the next job.
   case pause
+
+  /// Lets a paused job have its turn again; one that had run begins anew.
   case resume
 }
 

@@ -20,8 +20,8 @@ public struct DaemonConfiguration: Hashable, Sendable {
   public var jobsKept = 100_000
   public var samplesKept = 100_000
 
-  /// Between two samples of the daemon's own memory.
-  public var sampleSeconds = 60
+  /// Between two samples of the daemon's own memory: all that an idle daemon wakes up for.
+  public var sampleSeconds = 300
 
   /// The port on loopback; nil for none.
   public var tcpPort: Int?

@@ -43,7 +43,7 @@ extension JobService {
   // MARK: Waiting for quiet
 
   private func waitForQuiet(_ reasons: [Int: String]) {
-    let now = setting.now()
+    let now = setting.steady()
     quietSince = quietSince.filter { reasons[$0.key] != nil }
     guard !reasons.isEmpty else { return }
     holding = "all jobs wait for quiet"
@@ -69,7 +69,7 @@ extension JobService {
     job.state = .expired
     job.reason = "the machine did not become quiet in time"
     job.exit = 9
-    job.endedUnixNanoseconds = setting.now()
+    job.endedUnixNanoseconds = timeOfEnd(job)
     let ended = job
     // Out of the queue at once, or it would expire again before it is stored.
     _ = queue.remove(job.id)
@@ -79,14 +79,14 @@ extension JobService {
   // MARK: Running
 
   private func begin(_ job: Job) {
-    let run = RunningJob(id: job.id, watchers: watchersOf(job.id))
+    let run = RunningJob(id: job.id, began: setting.steady(), watchers: watchersOf(job.id))
     running = run
     quietSince[job.id] = nil
     queue.serve(job.client)
     var job = job
     job.state = .running
     job.reason = nil
-    job.startedUnixNanoseconds = setting.now()
+    job.startedUnixNanoseconds = max(setting.now(), job.submittedUnixNanoseconds)
     // At once: who asks for something from now on asks it of a running job.
     queue.put(job)
     Task { await self.perform(run) }
@@ -95,7 +95,9 @@ extension JobService {
   private func perform(_ run: RunningJob) async {
     guard var job = queue.job(run.id) else { preconditionFailure("a running job is in the queue") }
     guard await announce(job) else { return await putBack(run) }
-    watchersTell(job)
+    // Somebody may have paused it meanwhile, and have told so.
+    watchersTell(queue.job(job.id) ?? job)
+    let began = job.startedUnixNanoseconds
     let outcome: Result<SessionRecord, RunnerError>
     do {
       outcome = .success(try await measure(job, run))
@@ -103,11 +105,18 @@ extension JobService {
       outcome = .failure(error)
     }
     run.end()
-    // What was said about the job meanwhile, as by a pause, is over.
     job = queue.job(job.id) ?? job
+    // The store has it as paused already, or as queued again: nothing of this run is kept.
+    if run.stop == .paused, !Self.isComplete(outcome) { return release(nextAfterTrouble: false) }
+    // A pause that came too late took the time of its start away.
+    job.startedUnixNanoseconds = began
     let (ended, record) = conclude(job, run, outcome)
     await store(ended, record: record)
     release(nextAfterTrouble: false)
+  }
+
+  private static func isComplete(_ outcome: Result<SessionRecord, RunnerError>) -> Bool {
+    if case .success(let record) = outcome { record.report.exit == 0 } else { false }
   }
 
   /// Takes back that a job begins: nothing runs of which the store does not know.
@@ -120,10 +129,11 @@ extension JobService {
       job.state = .cancelled
       job.reason = "cancelled before it ran"
       job.exit = 130
-      job.endedUnixNanoseconds = setting.now()
+      job.endedUnixNanoseconds = timeOfEnd(job)
       await store(job, record: nil)
     } else {
-      job.state = run.wasHeld ? .paused : .queued
+      // A pause holds.
+      if job.state == .running { job.state = .queued }
       queue.put(job)
     }
     release(nextAfterTrouble: true)
@@ -150,7 +160,8 @@ extension JobService {
     _ job: Job, _ run: RunningJob
   ) async throws(RunnerError) -> SessionRecord {
     let supervisor = supervisor
-    let runner = BenchmarkRunner { await supervisor.lend() }
+    let clocks = Clocks(wall: setting.now, steady: setting.steady)
+    let runner = BenchmarkRunner(clocks: clocks) { await supervisor.lend() }
     let line =
       job.request.commandLine.isEmpty ? "job \(job.id) of the daemon" : job.request.commandLine
     let budget = job.request.timeBudgetSeconds.map { Duration.seconds($0) }
@@ -167,10 +178,10 @@ extension JobService {
   ) -> (Job, SessionRecord?) {
     var job = job
     job.reason = nil
-    job.endedUnixNanoseconds = setting.now()
+    job.endedUnixNanoseconds = timeOfEnd(job, began: run.began)
     switch (outcome, run.stop) {
     // Stopped too late: all of it was measured.
-    case (.success(let record), let stop) where stop == nil || record.report.exit == 0:
+    case (.success(let record), let stop) where stop == nil || Self.isComplete(outcome):
       job.state = .done
       job.session = record.report.session
       job.exit = record.report.exit
@@ -183,9 +194,9 @@ extension JobService {
       return (job, record)
     // A worker that was killed at the drain's deadline is no failure of its row.
     case (.success(let record), _):
-      return interrupted(job, record, wasHeld: run.wasHeld)
+      return interrupted(job, record)
     case (.failure, .draining):
-      return interrupted(job, nil, wasHeld: run.wasHeld)
+      return interrupted(job, nil)
     case (.failure(let error), let stop):
       job.state = stop == nil ? .failed : .cancelled
       job.reason = error.description
@@ -196,12 +207,13 @@ extension JobService {
 
   /// The daemon stops in the middle of a job.
   private func interrupted(
-    _ job: Job, _ record: SessionRecord?, wasHeld: Bool
+    _ job: Job, _ record: SessionRecord?
   ) -> (Job, SessionRecord?) {
     var job = job
     job.interruptions += 1
-    if job.request.resumes {
-      job.state = wasHeld ? .paused : .queued
+    // One that somebody is pausing at this moment begins anew only when it is resumed.
+    if job.request.resumes || job.state == .paused {
+      if job.state == .running { job.state = .queued }
       job.reason = "the daemon stopped in the middle of it; begins anew"
       job.startedUnixNanoseconds = nil
       job.endedUnixNanoseconds = nil

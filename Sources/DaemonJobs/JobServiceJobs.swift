@@ -34,8 +34,11 @@ extension JobService {
     tell(stored.event)
     if !stored.submission.repeated {
       Counter(label: "greenbench_jobs_submitted").increment()
+      let wasEmpty = queue.isEmpty
       queue.put(stored.submission.job)
       dispatch()
+      // The alarm was set when nobody waited for anything.
+      if wasEmpty { setAlarm() }
     }
     return stored.submission
   }
@@ -115,10 +118,11 @@ extension JobService {
       job.state = .cancelled
       job.reason = "cancelled before it ran"
       job.exit = 130
-      job.endedUnixNanoseconds = setting.now()
+      job.endedUnixNanoseconds = timeOfEnd(job)
     case (.pause, .queued):
       job.state = .paused
       job.reason = nil
+    // As it was put aside in the middle of a run or before it: it begins anew.
     case (.resume, .paused):
       job.state = .queued
       job.reason = nil
@@ -143,26 +147,31 @@ extension JobService {
       throw Refusal(.conflict, "job \(job.id) has run and is being stored; look at it again")
     }
     var job = job
-    switch (action, running.isHeld) {
+    let kind: DaemonEvent.Kind
+    switch (action, job.state) {
     case (.cancel, _):
       running.stop(.cancelled)
       job.reason = "is being cancelled"
       queue.put(job)
       return job
-    case (.pause, false):
-      running.hold()
+    case _ where running.stop == .cancelled:
+      throw Refusal(.conflict, "job \(job.id) is being cancelled; submit it again")
+    // Queued here: paused and resumed, while its run has not ended yet.
+    case (.pause, .running), (.pause, .queued):
       job.state = .paused
-      job.reason = "stops before its next block; its worker waits"
-    case (.resume, true):
-      running.release()
-      job.state = .running
-      job.reason = nil
+      job.reason = "was paused while it ran; begins anew when it is resumed"
+      job.startedUnixNanoseconds = nil
+      kind = .jobPaused
+    case (.resume, .paused):
+      job.state = .queued
+      job.reason = "was paused while it ran; begins anew"
+      kind = .jobResumed
     default:
       throw Refusal(.conflict, "job \(job.id) is \(job.state.rawValue) already; leave it as it is")
     }
-    try await change(
-      to: job,
-      (action == .pause ? .jobPaused : .jobResumed, "somebody asked: \(action.rawValue)"))
+    try await change(to: job, (kind, "somebody asked: \(action.rawValue)"))
+    // After the store has it: a pause that is refused costs nobody a run.
+    if kind == .jobPaused { running.stop(.paused) }
     return job
   }
 
@@ -170,7 +179,7 @@ extension JobService {
   private func change(
     to job: Job, _ event: (kind: DaemonEvent.Kind, message: String)
   ) async throws(Refusal) {
-    guard let old = queue.job(job.id) else { throw Self.noJob(job.id) }
+    guard var old = queue.job(job.id) else { throw Self.noJob(job.id) }
     if job.state.isFinal { _ = queue.remove(job.id) } else { queue.put(job) }
     let now = setting.now()
     do {
@@ -179,8 +188,12 @@ extension JobService {
           try store.save(job, record: nil, event: event, at: now)
         })
     } catch {
-      // A run that has ended meanwhile took its job with it.
-      if job.state.isFinal || queue.job(job.id) != nil { queue.put(old) }
+      // What has become of the job meanwhile, as at the end of its run, is newer than both.
+      if old.state == .running, running?.id != old.id {
+        old.state = .queued
+        old.startedUnixNanoseconds = nil
+      }
+      if job.state.isFinal || queue.job(job.id) == job { queue.put(old) }
       throw Refusal(error)
     }
     watchersTell(job)

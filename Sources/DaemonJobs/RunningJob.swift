@@ -1,4 +1,4 @@
-// The job that runs: how it is stopped and held, and what its watchers have seen of it.
+// The job that runs: how it is stopped, and what its watchers have seen of it.
 
 import BenchmarkRunner
 import DaemonAPI
@@ -7,22 +7,27 @@ import Synchronization
 
 /// The controls of a run that goes on in another task.
 final class RunningJob: Sendable {
-  /// Why a run is to end.
-  enum Stop: Sendable {
-    case cancelled, draining
+  /// Why a run is to end; of several reasons the greatest stands.
+  enum Stop: Int, Sendable {
+    /// The daemon ends.
+    case draining
+
+    /// Somebody put the job aside. That holds beyond the daemon's life.
+    case paused
+
+    /// Nobody wants it any more.
+    case cancelled
   }
 
   let id: Int
+
+  /// By the steady clock.
+  let began: Int
   let watchers: Watchers<JobUpdate>
 
   private struct State {
     var stop: Stop?
-    var isHeld = false
-
-    /// Whether it was held when it was asked to end.
-    var wasHeld = false
     var isOver = false
-    var waiting: CheckedContinuation<Void, Never>?
     var progress: JobProgress?
     var told: ContinuousClock.Instant?
   }
@@ -32,14 +37,13 @@ final class RunningJob: Sendable {
   /// Telling more often than this takes time beside the measurement, and no eye follows it.
   private static let interval = Duration.milliseconds(100)
 
-  init(id: Int, watchers: Watchers<JobUpdate>) {
+  init(id: Int, began: Int, watchers: Watchers<JobUpdate>) {
     self.id = id
+    self.began = began
     self.watchers = watchers
   }
 
   var stop: Stop? { state.withLock { $0.stop } }
-  var isHeld: Bool { state.withLock { $0.isHeld } }
-  var wasHeld: Bool { state.withLock { $0.wasHeld || $0.isHeld } }
 
   /// Whether all is measured, and what became of it is being stored: nothing can be done to it.
   var isOver: Bool { state.withLock { $0.isOver } }
@@ -49,26 +53,12 @@ final class RunningJob: Sendable {
   /// The newest progress, for a watcher that has just come.
   var progress: JobProgress? { state.withLock { $0.progress } }
 
-  /// Asks the run to end; the first reason stands.
+  /// Asks the run to end before its next question to the worker.
   func stop(_ why: Stop) {
     state.withLock { state in
-      guard state.stop == nil else { return }
+      if let known = state.stop, known.rawValue >= why.rawValue { return }
       state.stop = why
-      state.wasHeld = state.isHeld
     }
-    release()
-  }
-
-  /// Makes the run wait before its next block.
-  func hold() { state.withLock { $0.isHeld = $0.stop == nil } }
-
-  func release() {
-    let waiting = state.withLock { state in
-      defer { state.waiting = nil }
-      state.isHeld = false
-      return state.waiting
-    }
-    waiting?.resume()
   }
 
   /// What the runner is given.
@@ -89,21 +79,8 @@ final class RunningJob: Sendable {
                   backend: $0.backend, pressure: $0.block.pressure, batches: $0.block.batches)
               })))
       },
-      beforeBlock: { await self.pass() },
       shouldStop: { self.stop != nil },
       timeBudget: timeBudget)
-  }
-
-  /// Returns when the run is not held.
-  private func pass() async {
-    await withCheckedContinuation { continuation in
-      let passes = state.withLock { state in
-        guard state.isHeld else { return true }
-        state.waiting = continuation
-        return false
-      }
-      if passes { continuation.resume() }
-    }
   }
 
   private func tell(_ step: RunProgress) {

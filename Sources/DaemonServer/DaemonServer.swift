@@ -91,6 +91,9 @@ public struct DaemonServer: Sendable {
       }
       addresses.append(address)
     }
+    let trapped = signals.isEmpty ? nil : await TrappedSignals(stopping: signals)
+    // To the very end: without them a second signal would cut the draining short.
+    defer { withExtendedLifetime(trapped) {} }
     if manager.inherited.isEmpty {
       try await listen(try Listener.unix(claim))
       if let wanted = configuration.tcpPort {
@@ -108,7 +111,7 @@ public struct DaemonServer: Sendable {
     }
     defer { if manager.inherited.isEmpty { removeSocket() } }
     try await run(
-      listening, manager, serving.streams, addresses: addresses, stoppingAt: signals, began: began)
+      listening, manager, serving.streams, addresses: addresses, trapped, began: began)
   }
 
   private func responder(
@@ -128,7 +131,7 @@ public struct DaemonServer: Sendable {
 
   private func run(
     _ listening: [any Service], _ manager: ServiceManager, _ streams: OpenStreams,
-    addresses: [String], stoppingAt signals: [UnixSignal],
+    addresses: [String], _ trapped: TrappedSignals?,
     began: @escaping @Sendable (ServiceGroup) -> Void
   ) async throws(ServerError) {
     // They stop in the reverse order, each when the one after it has ended: the draining first.
@@ -136,22 +139,30 @@ public struct DaemonServer: Sendable {
     if let seconds = manager.watchdogSeconds {
       services.append(WatchdogService(service: service, manager: manager, seconds: seconds))
     }
-    if !signals.isEmpty {
+    if let trapped {
       services.append(
         SignalService(
-          service: service, claim: claim, hooks: hooks, manager: manager, logger: logger))
+          signals: trapped.asking, service: service, claim: claim, hooks: hooks, manager: manager,
+          logger: logger))
     }
     let drainSeconds = max(0, configuration.drainSeconds - Self.closingSeconds)
     services.append(
       DrainService(
         hooks: hooks, streams: streams, manager: manager, seconds: drainSeconds, logger: logger))
-    var group = ServiceGroupConfiguration(
-      services: services.map { service in
+    var configurations: [ServiceGroupConfiguration.ServiceConfiguration] = services.map { service in
+      .init(
+        service: service, successTerminationBehavior: .ignore,
+        failureTerminationBehavior: .gracefullyShutdownGroup)
+    }
+    if let trapped {
+      configurations.append(
         .init(
-          service: service, successTerminationBehavior: .ignore,
-          failureTerminationBehavior: .gracefullyShutdownGroup)
-      },
-      gracefulShutdownSignals: signals, logger: logger)
+          service: StopService(signals: trapped.stopping),
+          successTerminationBehavior: .gracefullyShutdownGroup,
+          failureTerminationBehavior: .gracefullyShutdownGroup))
+    }
+    var group = ServiceGroupConfiguration(
+      services: configurations, gracefulShutdownSignals: [], logger: logger)
     // Standing behind all: the group's own way out is to cancel what does not end.
     group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + 1)
     let running = ServiceGroup(configuration: group)

@@ -7,8 +7,35 @@ import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
+/// The signals of a daemon, trapped from the moment that this is made.
+///
+/// Made before anybody can reach the daemon: who has seen it answer may send a signal, and one that is
+/// not trapped yet would end the process.
+struct TrappedSignals {
+  /// SIGHUP and SIGUSR1.
+  let asking: UnixSignalsSequence
+
+  /// Those that end the daemon.
+  let stopping: UnixSignalsSequence
+
+  init(stopping signals: [UnixSignal]) async {
+    asking = await UnixSignalsSequence(trapping: .sighup, .sigusr1)
+    stopping = await UnixSignalsSequence(trapping: signals)
+  }
+}
+
+/// Ends with the first signal that ends the daemon; its end is what the group stops at.
+struct StopService: Service {
+  let signals: UnixSignalsSequence
+
+  func run() async throws {
+    for await _ in signals.cancelOnGracefulShutdown() { return }
+  }
+}
+
 /// SIGHUP and SIGUSR1.
 struct SignalService: Service {
+  let signals: UnixSignalsSequence
   let service: any DaemonService
   let claim: RuntimeClaim
   let hooks: Hooks
@@ -16,7 +43,6 @@ struct SignalService: Service {
   let logger: Logger
 
   func run() async throws {
-    let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1)
     for await signal in signals.cancelOnGracefulShutdown() {
       if signal == .sighup { await reload() } else { await dump() }
     }

@@ -3,5 +3,18 @@
 public import StressKit
 
 public enum EngineClasses {
-  public static let all: [any StressClass] = [Leaks()]
+  public static let all: [any StressClass] = [
+    StackOverflow(),
+    NearOverflow(),
+    AddressLimit(),
+    FailingOperation(),
+    MapCount(),
+    Misuse(),
+    Leaks(),
+    Registers(),
+    SignalStorm(),
+    CrossThread(),
+    Exclusivity(),
+    Programs(),
+  ]
 }

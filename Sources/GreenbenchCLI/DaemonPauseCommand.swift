@@ -8,7 +8,7 @@ import DaemonClient
 struct DaemonPauseCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pause", abstract: "Lets no job begin until the queue is resumed.",
-    discussion: "A job that runs goes on; `greenbench queue pause` stops it.")
+    discussion: "A job that runs goes on; `greenbench queue pause` stops it, to begin anew.")
 
   @OptionGroup var daemon: DaemonOptions
 

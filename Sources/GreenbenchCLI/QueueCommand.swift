@@ -68,14 +68,15 @@ struct QueueCommand: AsyncParsableCommand {
   /// `greenbench queue pause <id>`.
   struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Holds a job until it is resumed; one that runs stops before its next block.")
+      abstract: "Holds a job until it is resumed; one that runs is stopped, and begins anew then.")
     @OptionGroup var target: JobTarget
     func run() async throws { try await target.act(.pause) }
   }
 
   /// `greenbench queue resume <id>`.
   struct Resume: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Lets a paused job go on.")
+    static let configuration = CommandConfiguration(
+      abstract: "Lets a paused job have its turn again.")
     @OptionGroup var target: JobTarget
     func run() async throws { try await target.act(.resume) }
   }

@@ -94,17 +94,18 @@ struct StressTrialCommand: ParsableCommand {
   @Option var count = 1
   @Option(transform: ProfileText.parse) var profile = StressProfile.pr
   @Option var scratch: String
+  @Option var executor: String?
   @Flag var aloud = false
 
   func run() throws {
     guard let first = TrialToken(token) else { throw StressReplayCommand.refusal(token) }
     let theClass = try StressClasses.named(first.className)
-    let (aloud, profile, count) = (aloud, profile, count)
+    let (aloud, profile, count, executor) = (aloud, profile, count, executor)
     let scratch = URL(filePath: scratch, directoryHint: .isDirectory)
     try TrialThread.run {
       try TrialServer.serve(
         theClass, first: first, count: count, profile: profile, scratch: scratch,
-        program: ThisProgram.path,
+        program: ThisProgram.path, executor: executor,
         whenTold: aloud
           ? { FileHandle.standardError.write(Data("step: \($0)\n".utf8)) } : nil,
         tell: { line in

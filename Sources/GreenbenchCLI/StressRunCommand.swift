@@ -1,4 +1,4 @@
-// `greenbench stress run` and `replay`: makes trials, shows, writes and stores what was found.
+// `greenbench stress run`: makes trials, shows, writes and stores what was found.
 
 import ArgumentParser
 import BenchmarkRunner
@@ -66,6 +66,21 @@ struct StressOutput: ParsableArguments {
   }
 }
 
+/// Whose executor is put to the test.
+struct StressExecutor: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The executor that the class `executor` asks. Standard: this program's own worker.",
+      valueName: "program"))
+  var worker: String?
+
+  func validate() throws {
+    if let worker, !FileManager.default.isExecutableFile(atPath: worker) {
+      throw ValidationError("\(worker) cannot be executed; name a program that speaks the protocol")
+    }
+  }
+}
+
 /// `greenbench stress run [class...]`.
 struct StressRunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -96,6 +111,7 @@ struct StressRunCommand: ParsableCommand {
   @Flag(help: "End at the first failure.")
   var first = false
 
+  @OptionGroup var executor: StressExecutor
   @OptionGroup var output: StressOutput
 
   func validate() throws {
@@ -130,6 +146,7 @@ struct StressRunCommand: ParsableCommand {
     plan.seconds = seconds
     plan.trials = trials
     plan.stopsAtFirst = first
+    plan.executor = executor.worker
     var hooks = StressHooks()
     hooks.shouldStop = { stop.isUp }
     hooks.ended = { one in
@@ -139,66 +156,5 @@ struct StressRunCommand: ParsableCommand {
       Data("seed \(TrialToken.text(of: plan.seed)), profile \(profile.rawValue)\n".utf8))
     defer { StressClasses.removeScratch() }
     try output.conclude(StressRunner.run(plan, machine: StressClasses.machine, hooks: hooks))
-  }
-}
-
-/// `greenbench stress replay <token|file>`.
-struct StressReplayCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "replay", abstract: "Makes one trial again, exactly.",
-    discussion: """
-      A trial is CLASS/SEED/NUMBER, perhaps with the steps that are left out, as a failure prints it. \
-      A file is a report that `stress run --json` wrote: all of its failures are made again. A seed \
-      alone runs all classes with it.
-      """)
-
-  @Argument(help: "The trial, a report's file, or a seed.")
-  var what: String
-
-  @Option(help: "The profile it was found with.", transform: ProfileText.parse)
-  var profile = StressProfile.pr
-
-  @OptionGroup var output: StressOutput
-
-  static func refusal(_ text: String) -> ValidationError {
-    ValidationError(
-      "\"\(text)\" is no trial; write CLASS/SEED/NUMBER as a failure prints it, as in leaks/0x51c2/7"
-    )
-  }
-
-  func run() throws {
-    defer { StressClasses.removeScratch() }
-    if SeedText.parse(what) != nil {
-      var all = try StressRunCommand.parse(["--seed", what, "--profile", profile.rawValue])
-      all.output = output
-      return try all.run()
-    }
-    let tokens = try tokens()
-    var reports: [StressReport] = []
-    for token in tokens {
-      let theClass = try StressClasses.named(token.className)
-      let plan = StressPlan(
-        classes: [theClass.about], profile: profile, seed: token.seed, lanes: 1,
-        program: ThisProgram.path, scratch: StressClasses.scratch)
-      reports.append(try StressRunner.replay(token, plan, machine: StressClasses.machine))
-    }
-    guard var report = reports.first else {
-      GreenbenchCommand.complain("\(what) has no failure in it; there is nothing to replay")
-      throw ExitCode(ExitCodes.nothingRan.rawValue)
-    }
-    report.classes = reports.flatMap(\.classes)
-    try output.conclude(report)
-  }
-
-  private func tokens() throws -> [TrialToken] {
-    if let token = TrialToken(what) { return [token] }
-    guard let data = FileManager.default.contents(atPath: what) else { throw Self.refusal(what) }
-    let report: StressReport
-    do {
-      report = try JSONDecoder().decode(StressReport.self, from: data)
-    } catch {
-      throw ValidationError("\(what) is no report; name a file that `stress run --json` wrote")
-    }
-    return report.classes.flatMap(\.findings).compactMap { TrialToken($0.token) }
   }
 }

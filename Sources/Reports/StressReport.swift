@@ -98,6 +98,19 @@ public struct StressClassReport: Codable, Hashable, Sendable {
   }
 }
 
+extension StressClassReport {
+  /// Adds other trials of the same class.
+  public mutating func add(_ other: StressClassReport) {
+    trials += other.trials
+    checks += other.checks
+    failures += other.failures
+    seconds += other.seconds
+    skipped += other.skipped.filter { !skipped.contains($0) }
+    figures.merge(other.figures) { max($0, $1) }
+    findings += other.findings
+  }
+}
+
 /// A trial that did not go as it should.
 public struct StressFinding: Codable, Hashable, Sendable {
   /// What `stress replay` takes, as in `misuse/0x51c2/17~3,4`.

@@ -22,6 +22,9 @@ public final class Trial {
   /// This program, for trials that start it.
   public let program: String
 
+  /// The executor to put to the test: this program's own worker, or a user's.
+  public internal(set) var executor: String
+
   /// How many things were looked at so far.
   public private(set) var checks = 0
 
@@ -33,6 +36,9 @@ public final class Trial {
 
   /// Called for each step that is told; a trial that dies says its schedule that way.
   var whenTold: ((String) -> Void)?
+
+  /// Whether each step is passed on as it is told; else it is enough to tell those of a failure.
+  public var isAloud: Bool { whenTold != nil }
 
   /// What the steps are, as they were told.
   public private(set) var schedule: [String] = []
@@ -46,6 +52,7 @@ public final class Trial {
     self.profile = profile
     self.scratch = scratch
     self.program = program
+    executor = program
     generator = TrialGenerator(seed: token.trialSeed)
   }
 

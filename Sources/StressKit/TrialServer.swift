@@ -13,12 +13,13 @@ public enum TrialServer {
   ///   - profile: Passed on to the trials.
   ///   - scratch: Where the folders are made.
   ///   - program: Passed on to the trials.
+  ///   - executor: Passed on to the trials.
   ///   - whenTold: Takes every step that a trial tells, at once.
   ///   - tell: Takes every line.
   /// - Throws: That a folder cannot be made.
   public static func serve(
     _ theClass: any StressClass, first: TrialToken, count: Int, profile: StressProfile,
-    scratch: URL, program: String, whenTold: ((String) -> Void)? = nil,
+    scratch: URL, program: String, executor: String? = nil, whenTold: ((String) -> Void)? = nil,
     tell: @escaping (TrialLine) -> Void
   ) throws {
     for index in first.index..<first.index + count {
@@ -27,6 +28,7 @@ public enum TrialServer {
       let folder = scratch.appending(path: "trial-\(index)", directoryHint: .isDirectory)
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       let trial = Trial(token, profile: profile, scratch: folder, program: program)
+      if let executor { trial.executor = executor }
       trial.whenPlanned = { tell(.planned(steps: $0)) }
       trial.whenTold = whenTold
       tell(.began(index: index))

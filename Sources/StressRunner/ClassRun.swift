@@ -170,7 +170,7 @@ struct ClassRun {
       arguments: [
         "stress", "trial", "\(first)", "--count", "\(count)", "--profile", plan.profile.rawValue,
         "--scratch", scratch.path,
-      ] + (aloud ? ["--aloud"] : []))
+      ] + (aloud ? ["--aloud"] : []) + (plan.executor.map { ["--executor", $0] } ?? []))
     var next = first.index
     var isRunning = false
     var steps: Int?

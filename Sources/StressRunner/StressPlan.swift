@@ -28,6 +28,9 @@ public struct StressPlan: Sendable {
   /// The program whose `stress trial` makes trials.
   public var program: String
 
+  /// The executor that is put to the test; nil for the program's own worker.
+  public var executor: String?
+
   /// Where trials make their files.
   public var scratch: URL
 

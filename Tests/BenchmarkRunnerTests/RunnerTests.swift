@@ -11,6 +11,16 @@ struct RunnerTests {
   private static let source = SourceVersion(
     commit: "unknown", dirty: false, branch: "unknown", build: "unknown")
 
+  /// What a clock shows.
+  private final class Reading: Sendable {
+    private let nanoseconds: Atomic<Int>
+    var value: Int {
+      get { nanoseconds.load(ordering: .relaxed) }
+      set { nanoseconds.store(newValue, ordering: .relaxed) }
+    }
+    init(_ value: Int) { nanoseconds = Atomic(value) }
+  }
+
   private func scenario(_ parameters: [String: [Int]] = [:]) -> Scenario {
     Scenario(
       workload: "ping-pong", backends: ["native", "ucontext", "thread"], parameters: parameters,
@@ -19,6 +29,7 @@ struct RunnerTests {
 
   private func run(
     _ scenario: Scenario, _ log: FakeExecutor.Log = FakeExecutor.Log(),
+    wall: @escaping @Sendable () -> Int = { 0 },
     trouble: @escaping FakeExecutor.Trouble = { _, _ in nil },
     shouldStop: @escaping @Sendable () -> Bool = { false }
   ) async throws(RunnerError) -> SessionRecord {
@@ -26,7 +37,8 @@ struct RunnerTests {
       _ = await log.started()
       return FakeExecutor(log, trouble: trouble)
     }
-    let runner = BenchmarkRunner(pressure: { nil }, launch: launch)
+    let clocks = Clocks(wall: wall, steady: { 0 })
+    let runner = BenchmarkRunner(pressure: { nil }, clocks: clocks, launch: launch)
     return try await runner.run(
       scenario, commandLine: "test", source: Self.source, hooks: RunHooks(shouldStop: shouldStop))
   }
@@ -53,6 +65,22 @@ struct RunnerTests {
     #expect(record.control?.blocks.count == 8)
     #expect(await log.executors == 1)
     #expect(await log.lines.last == "bye -")
+  }
+
+  @Test(
+    "A clock that is set while something is measured is told",
+    arguments: [(3600, "forward by 3600.0 s"), (-3600, "back by 3600.0 s"), (-1, "back by 1.0 s")])
+  func clockIsSet(seconds: Int, words: String) async throws {
+    let wall = Reading(5_000_000_000)
+    let setsClock: FakeExecutor.Trouble = { request, _ in
+      if request.op == .verify { wall.value = (5 + seconds) * 1_000_000_000 }
+      return nil
+    }
+    let record = try await run(scenario(), wall: { wall.value }, trouble: setsClock)
+    #expect(record.report.notes.count == 1)
+    #expect(record.report.notes.first?.contains(words) == true, "\(record.report.notes)")
+    #expect(record.startedUnixNanoseconds == 5_000_000_000)
+    #expect(try await run(scenario(), wall: { 5_000_000_000 }).report.notes.isEmpty)
   }
 
   @Test("A control that dies is told and stored with what it measured, and costs no row")
@@ -165,7 +193,6 @@ struct RunnerTests {
   func blockHooks() async throws {
     let log = FakeExecutor.Log()
     let runner = BenchmarkRunner(pressure: { nil }, launch: { FakeExecutor(log) })
-    let before = Atomic(0)
     let told = Mutex([[String]]())
     _ = try await runner.run(
       scenario(), commandLine: "test", source: Self.source,
@@ -174,9 +201,7 @@ struct RunnerTests {
           #expect(group == 1)
           #expect(rows.allSatisfy { $0.block.batches.count == 4 })
           told.withLock { $0.append(rows.map(\.backend)) }
-        },
-        beforeBlock: { before.add(1, ordering: .relaxed) }))
-    #expect(before.load(ordering: .relaxed) == 8)
+        }))
     #expect(
       told.withLock { $0 } == Array(repeating: ["native", "ucontext", "thread"], count: 8))
   }

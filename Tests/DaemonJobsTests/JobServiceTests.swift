@@ -11,7 +11,7 @@ import Testing
 
 @Suite("The daemon's jobs")
 struct JobServiceTests {
-  private static func request(
+  static func request(
     client: String? = nil, priority: Int = 0, blocks: Int = 2, resumes: Bool = true,
     quiet: QuietCondition? = nil
   ) -> JobRequest {
@@ -22,7 +22,7 @@ struct JobServiceTests {
   }
 
   /// Waits for a job's end.
-  private func end(_ service: JobService, _ id: Int) async throws -> Job {
+  func end(_ service: JobService, _ id: Int) async throws -> Job {
     var last: Job?
     for await update in try await service.updates(job: id) {
       if case .state(let job) = update { last = job }
@@ -89,25 +89,6 @@ struct JobServiceTests {
     #expect(error == Refusal(.scenario, "unknown workload pingpong; did you mean ping-pong?"))
   }
 
-  @Test("A waiting job is cancelled, paused and resumed")
-  func waiting() async throws {
-    let lab = try await Laboratory()
-    _ = try await lab.service.setQueuePaused(true)
-    let job = try await lab.service.submit(Self.request(), client: "me", key: nil).job
-    let other = try await lab.service.submit(Self.request(), client: "me", key: nil).job
-    #expect(try await lab.service.act(.pause, job: job.id).state == .paused)
-    #expect(try await lab.service.act(.cancel, job: other.id).state == .cancelled)
-    #expect(await lab.service.status().state == .paused)
-    _ = try await lab.service.setQueuePaused(false)
-    #expect(try await lab.service.job(job.id).state == .paused)
-    _ = try await lab.service.act(.resume, job: job.id)
-    #expect(try await end(lab.service, job.id).state == .done)
-    let error = await #expect(throws: Refusal.self) {
-      try await lab.service.act(.cancel, job: other.id)
-    }
-    #expect(error?.code == .conflict)
-  }
-
   @Test("A running job is cancelled; what was complete is stored")
   func cancelRunning() async throws {
     let lab = try await Laboratory()
@@ -120,18 +101,6 @@ struct JobServiceTests {
     #expect(ended.state == .cancelled)
     #expect(ended.exit == 130)
     #expect(try await lab.service.session(try #require(ended.session)).verdict == .interrupted)
-  }
-
-  @Test("A running job is held before its next block, and goes on")
-  func hold() async throws {
-    let lab = try await Laboratory()
-    lab.stage.hold()
-    let job = try await lab.service.submit(Self.request(blocks: 3), client: "me", key: nil).job
-    try await lab.untilMeasuring()
-    #expect(try await lab.service.act(.pause, job: job.id).state == .paused)
-    lab.stage.letGo()
-    #expect(try await lab.service.act(.resume, job: job.id).state == .running)
-    #expect(try await end(lab.service, job.id).state == .done)
   }
 
   @Test("A worker that dies costs its row; the job is done and the next one runs")
@@ -294,11 +263,26 @@ struct JobServiceTests {
   @Test("A daemon samples itself")
   func samples() async throws {
     let lab = try await Laboratory()
-    lab.clock.advance(seconds: 61)
+    lab.clock.advance(seconds: 301)
     await lab.service.tick()
     let samples = try lab.store.samples(since: 0)
     #expect(samples.count == 2)
     #expect(samples.allSatisfy { $0.residentBytes > 0 && $0.descriptors > 0 })
+  }
+
+  @Test("With nothing waiting, a daemon sleeps until its next sample")
+  func sleepsLong() async throws {
+    let lab = try await Laboratory()
+    #expect(await lab.service.untilNext() == .seconds(300))
+    lab.clock.advance(seconds: 100)
+    #expect(await lab.service.untilNext() == .seconds(200))
+    let schedule = try await lab.service.addSchedule(
+      ScheduleRequest(cron: "0 3 * * *", name: "nightly", job: Self.request()))
+    #expect(await lab.service.untilNext() == .seconds(60))
+    try await lab.service.removeSchedule(schedule.id)
+    _ = try await lab.service.setQueuePaused(true)
+    _ = try await lab.service.submit(Self.request(), client: "me", key: nil)
+    #expect(await lab.service.untilNext() == .seconds(60))
   }
 
   @Test("A store that takes nothing stops the daemon from running, and loses nothing")
@@ -327,31 +311,5 @@ struct JobServiceTests {
       #expect(ended.session == nil)
       #expect(ended.reason?.contains("could not be stored") == true)
     }
-  }
-
-  @Test("A held job stays paused when the daemon is asked to stop")
-  func drainsHeld() async throws {
-    let lab = try await Laboratory()
-    lab.stage.hold()
-    let job = try await lab.service.submit(Self.request(blocks: 3), client: "me", key: nil).job
-    try await lab.untilMeasuring()
-    _ = try await lab.service.act(.pause, job: job.id)
-    let service = lab.service
-    async let drained: Void = service.drain(deadline: .seconds(60))
-    while await service.status().state != .draining { await Task.yield() }
-    lab.stage.letGo()
-    await drained
-    #expect(try lab.store.job(job.id)?.state == .paused)
-  }
-
-  @Test("A job is running from the moment it is chosen, and can be paused from then on")
-  func pausedAtOnce() async throws {
-    let lab = try await Laboratory()
-    let job = try await lab.service.submit(Self.request(), client: "me", key: nil).job
-    // Before a worker was asked for anything, or after: the answer is the same.
-    #expect(try await lab.service.act(.pause, job: job.id).state == .paused)
-    #expect(try await lab.service.job(job.id).state == .paused)
-    _ = try await lab.service.act(.resume, job: job.id)
-    #expect(try await end(lab.service, job.id).state == .done)
   }
 }

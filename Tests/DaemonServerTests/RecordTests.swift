@@ -7,6 +7,7 @@ import Logging
 import Metrics
 import Synchronization
 import Testing
+import UnixSignals
 
 @testable import DaemonServer
 
@@ -155,7 +156,8 @@ struct RecordTests {
     let folder = try Folder()
     let claim = try RuntimeClaim(folder.runtime)
     let signals = SignalService(
-      service: FakeService(), claim: claim, hooks: Hooks(),
+      signals: await UnixSignalsSequence(trapping: []), service: FakeService(), claim: claim,
+      hooks: Hooks(),
       manager: ServiceManager(environment: [:], process: 1),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     // Somebody's link is replaced, not followed.

@@ -70,6 +70,9 @@ def stop_in_the_middle(context, daemon, number, faults):
         act(wire, held, "cancel")
         if not await_state(wire, waiting, {"done"}, 60):
             faults.append(("the next job", wire.get(f"/v1/jobs/{waiting}")))
+    # What is left behind in the next round is not to be this one's.
+    daemon.kill()
+    daemon.await_no_orphans()
     return seconds, code, left, socket_left
 
 

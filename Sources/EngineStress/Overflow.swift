@@ -4,21 +4,16 @@ import CFaults
 import Foundation
 import Greenlets
 import Stacks
+import StressKit
 
 #if GB_JEMALLOC
   import JemallocStacks
 #endif
 
-/// What makes a guard.
-enum Guards: String {
-  case pages = "guard pages"
-  case protected = "mprotect"
-}
-
 /// Where stacks come from.
-struct Source {
+struct Source: Sendable {
   let name: String
-  let make: () throws -> any StackSource
+  let make: @Sendable () throws -> any StackSource
 
   static var all: [Source] {
     var all = [Source(name: MappedStackSource.name) { MappedStackSource() }]
@@ -48,7 +43,7 @@ enum Way: String, CaseIterable {
 }
 
 /// A stack overflow.
-struct Overflow: Trial {
+struct Overflow: Fault {
   let source: Source
   let kind: Kind
   let way: Way
@@ -58,7 +53,13 @@ struct Overflow: Trial {
   let neighbours: Int
   let isOnThread: Bool
 
-  init(_ source: Source, _ kind: Kind, _ generator: inout Generator) {
+  /// How often the stack was used before, nearly to its end.
+  let livesBefore: Int
+
+  /// Whether its pages were given back then.
+  let isTrimmed: Bool
+
+  init(_ source: Source, _ kind: Kind, _ generator: inout TrialGenerator) {
     self.source = source
     self.kind = kind
     way = Way.allCases.randomElement(using: &generator) ?? .narrow
@@ -77,11 +78,14 @@ struct Overflow: Trial {
     name = Bool.random(using: &generator) ? names.randomElement(using: &generator) : nil
     neighbours = Int.random(in: 0...40, using: &generator)
     isOnThread = Int.random(in: 0..<4, using: &generator) == 0
+    livesBefore = Int.random(in: 0...2, using: &generator)
+    isTrimmed = Bool.random(using: &generator)
   }
 
   var description: String {
-    "\(way.rawValue) of \(frameBytes) bytes on \(stackSize), \(neighbours) neighbours"
-      + (isOnThread ? ", on a thread" : "")
+    "\(kind.rawValue), \(source.name): \(way.rawValue) of \(frameBytes) bytes on \(stackSize), "
+      + "\(neighbours) neighbours, used \(livesBefore) times before"
+      + (isTrimmed ? " and trimmed" : "") + (isOnThread ? ", on a thread" : "")
   }
 
   /// A greenlet's own name, or what its thread is said to do.
@@ -94,14 +98,14 @@ struct Overflow: Trial {
     }
   }
 
-  func objection(to outcome: Outcome) -> String? {
+  func objection(to outcome: ChildOutcome) -> String? {
     let owner = kind == .coroutine ? "(a coroutine)" : "(greenlet number "
     let start = "greenlets: stack overflow in \"\(shownName)\" \(owner)"
     if outcome.end != 256 + SIGSEGV { return "another end" }
     if !outcome.said.hasPrefix(start) { return "another name" }
     let lines = outcome.said.split(separator: "\n").filter { $0.hasPrefix("greenlets: ") }
     if lines.count != 1 { return "\(lines.count) lines" }
-    if !outcome.said.contains(", made at overflows/Overflow.swift:") { return "another place" }
+    if !outcome.said.contains(", made at EngineStress/Overflow.swift:") { return "another place" }
     if !outcome.said.contains(" (\(stackSize.bytes) bytes)") { return "another size" }
     return nil
   }
@@ -130,6 +134,8 @@ struct Overflow: Trial {
         Greenlet("neighbour", stacks: strategy) { try main.switch() }
       }
       for one in before { try one.switch() }
+      for _ in 0..<livesBefore { try live(strategy, pool) }
+      if isTrimmed { try pool.trim() }
       switch kind {
       case .greenlet, .sliced:
         let digger = Greenlet(name, stacks: strategy) { (number: Int) in dig(number) }
@@ -148,6 +154,17 @@ struct Overflow: Trial {
     }
   }
 
+  /// Uses a stack deeply, and ends as it should.
+  private func live(_ strategy: StackStrategy, _ pool: StackPool) throws {
+    let depth = stackSize.bytes / 1024
+    if kind == .coroutine {
+      _ = try Coroutine<Int, Int>(on: pool) { _, depth in Digging.down(depth) }.resume(depth)
+    } else {
+      _ =
+        try Greenlet(stacks: strategy) { (depth: Int) in Digging.down(depth) }.switch(depth) as Int
+    }
+  }
+
   private func dig(_ number: Int) -> Int {
     switch way {
     case .narrow: Digging.narrow(number)
@@ -156,41 +173,5 @@ struct Overflow: Trial {
     case .library: Digging.library(number)
     case .generic: Digging.generic(number, [number])
     }
-  }
-}
-
-/// Functions that never come back, though no compiler sees that.
-enum Digging {
-  /// Not a sum: the optimiser makes a loop of that.
-  @inline(never) static func narrow(_ depth: Int) -> Int {
-    depth < 0 ? 0 : (narrow(depth + 1) ^ depth) &* 31
-  }
-
-  @inline(never) static func allocating(_ depth: Int, _ list: [Int]) -> [Int] {
-    if depth < 0 { return list }
-    let text = "\(depth) of \(list.count)"
-    return allocating(depth + 1, list.suffix(8) + [text.count]).reversed()
-  }
-
-  /// Through C's sort, whose frames need not have frame pointers.
-  @inline(never) static func library(_ depth: Int) -> Int {
-    var numbers = [depth, depth - 1, depth + 1]
-    let count = numbers.count
-    // SAFETY: the array's own elements, compared and moved within it.
-    unsafe numbers.withUnsafeMutableBufferPointer { buffer in
-      guard let first = buffer.baseAddress else { return }
-      unsafe qsort(first, count, MemoryLayout<Int>.stride) { left, right in
-        let (one, other) = unsafe (left?.load(as: Int.self) ?? 0, right?.load(as: Int.self) ?? 0)
-        return Int32(truncatingIfNeeded: Digging.library(one &+ other & 0xff))
-      }
-    }
-    return numbers[0]
-  }
-
-  @inline(never) static func generic<Number: BinaryInteger>(
-    _ depth: Number, _ list: some Sequence<Number>
-  ) -> Number {
-    if depth < 0 { return depth }
-    return list.map { generic(depth + 1, [$0]) ^ depth }.reduce(depth) { $0 ^ $1 }
   }
 }

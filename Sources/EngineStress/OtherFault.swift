@@ -4,9 +4,10 @@ import CFaults
 import Foundation
 import Greenlets
 import Stacks
+import StressKit
 
 /// A fault that is no overflow.
-struct OtherFault: Trial {
+struct OtherFault: Fault {
   enum What: String, CaseIterable {
     case null = "a read through a null pointer"
     case ownGuard = "a write to the own guard, far from the stack pointer"
@@ -20,7 +21,7 @@ struct OtherFault: Trial {
   let what: What
   let isHandled: Bool
 
-  init(_ generator: inout Generator) {
+  init(_ generator: inout TrialGenerator) {
     what = What.allCases.randomElement(using: &generator) ?? .null
     isHandled = Bool.random(using: &generator)
   }
@@ -35,7 +36,7 @@ struct OtherFault: Trial {
     }
   }
 
-  func objection(to outcome: Outcome) -> String? {
+  func objection(to outcome: ChildOutcome) -> String? {
     if outcome.said.contains("greenlets: ") { return "called an overflow" }
     // A handler that was there before the report gets what the report does not want.
     if isHandled, signal == SIGSEGV { return outcome.end == 42 ? nil : "not handled" }

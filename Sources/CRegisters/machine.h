@@ -1,7 +1,7 @@
-// What differs between machines for check-registers.c: registers, vectors, control words.
+// What differs between machines for walk.c and marked.c: registers, vectors, control words.
 #include <stdint.h>
 
-// The callee-saved registers, in the order of call_marked, and the floating-point environment as
+// The callee-saved registers, in the order of gb_call_marked, and the floating-point environment as
 // one word: the low half has the control words that a context of its own environment keeps.
 #if defined(__x86_64__)
 
@@ -25,6 +25,9 @@ static const uint64_t own_bits = ~(uint64_t)0;
 // MXCSR: six status flags, denormals are zero, rounding, flush to zero. x87: precision, rounding.
 static const uint64_t environment_bits = 0xe07f | (uint64_t)0x0f00 << 32;
 
+// What arithmetic sets.
+static const uint64_t status_bits = 0x3f;
+
 // All exceptions masked, in both words.
 static const uint64_t environment_base = 0x1f80 | (uint64_t)0x007f << 32;
 
@@ -40,6 +43,8 @@ static inline uint64_t environment_now(void) {
     __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(x87) : : "memory");
     return (uint64_t)x87 << 32 | mxcsr;
 }
+
+static inline int direction_is_up(void) { return !(__builtin_ia32_readeflags_u64() & 0x400); }
 
 static inline void set_environment(uint64_t word) {
     uint32_t mxcsr = (uint32_t)word;
@@ -62,7 +67,11 @@ static const uint64_t own_bits = 0xffffffff;
 
 // FPCR: rounding, flush to zero, default NaN, half precision. FPSR: six status flags, saturation.
 static const uint64_t environment_bits = 0x07c00000 | (uint64_t)0x0800009f << 32;
+static const uint64_t status_bits = (uint64_t)0x0800009f << 32;
 static const uint64_t environment_base = 0;
+
+// There is no such flag.
+static inline int direction_is_up(void) { return 1; }
 
 static inline uint64_t environment_from(uint64_t random) { return random & environment_bits; }
 
@@ -78,7 +87,7 @@ static inline void set_environment(uint64_t word) {
 }
 
 #else
-#error "check-registers.h knows no such machine; say its registers here"
+#error "machine.h knows no such machine; say its registers here"
 #endif
 
 _Static_assert(sizeof register_names / sizeof *register_names == REGISTERS, "a name each");

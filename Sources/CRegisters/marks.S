@@ -1,19 +1,19 @@
 // A call around which every callee-saved register holds a mark: no compiler can write that.
 //
-// void call_marked(void (*function)(void *), void *argument, const uint64_t *marks,
+// void gb_call_marked(void (*function)(void *), void *argument, const uint64_t *marks,
 //                  uint64_t *found, const uint64_t *damage)
 //
 // Loads the callee-saved registers from `marks`, calls `function(argument)`, flips the bits that
 // `damage` says (none, but in a self-check), and stores what the registers hold into `found`. The
-// order of the words is that of `register_names` in check-registers.c.
+// order of the words is that of `register_names` in walk.c.
 
         .text
-        .globl  call_marked
+        .globl  gb_call_marked
 
 #if defined(__x86_64__)
 
         .p2align 4
-call_marked:
+gb_call_marked:
         pushq   %rbx
         pushq   %rbp
         pushq   %r12
@@ -70,7 +70,7 @@ call_marked:
         .endm
 
         .p2align 2
-call_marked:
+gb_call_marked:
         stp     x29, x30, [sp, #-176]!
         stp     x19, x20, [sp, #16]
         stp     x21, x22, [sp, #32]
@@ -138,7 +138,7 @@ call_marked:
         ret
 
 #else
-#error "no call_marked for this machine: write it, and say its registers in check-registers.h"
+#error "no gb_call_marked for this machine: write it, and say its registers in machine.h"
 #endif
 
         .section .note.GNU-stack, "", %progbits
