@@ -166,6 +166,9 @@ enum AttackCases {
     AttackCase(name: "the store is somebody's file", exit: 8, words: "is not a result store") {
       try $0.write($0.daemon.store, treasure)
     },
+    AttackCase(name: "anybody may write the store", words: "anybody may write the store") {
+      try $0.write($0.daemon.store, "", mode: 0o666)
+    },
     AttackCase(name: "the store is a folder", words: "results.sqlite") {
       try FileManager.default.createDirectory(
         atPath: $0.daemon.store, withIntermediateDirectories: false)

@@ -44,6 +44,7 @@ struct DaemonHouse {
     let claim = try RuntimeClaim(paths)
     // The log of writes is emptied by a daemon that ends by itself.
     let wasKilled = FileSize.bytes(of: storePath + "-wal") > 0
+    try distrustOpenStore()
     let store = try ResultStore(path: storePath)
     let jobs = JobService(
       store: store, configuration: configuration, setting: setting(CPUPlacement.leaveLastCPU()),
@@ -78,6 +79,18 @@ struct DaemonHouse {
     var configuration = try DaemonConfigurationFile.read(configurationPath)
     change(&configuration)
     return configuration
+  }
+
+  /// Who may write the store could put jobs into it, and the daemon would run them.
+  private func distrustOpenStore() throws {
+    // One that is not there is made for the user alone.
+    let facts = try? FileManager.default.attributesOfItem(atPath: storePath)
+    let mode = (facts?[.posixPermissions] as? NSNumber)?.intValue ?? 0
+    guard mode & 0o002 != 0 else { return }
+    throw DaemonFault(
+      .permission,
+      "anybody may write the store \(storePath) (mode \(String(mode, radix: 8)));"
+        + " look at what is in it, then call `chmod o-w` on it")
   }
 
   private func reload(

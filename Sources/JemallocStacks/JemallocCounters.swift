@@ -38,7 +38,7 @@ public enum JemallocCounters {
       try JemallocControl.standardDirtyDecay.write(decay.dirtyMilliseconds)
       try JemallocControl.standardMuzzyDecay.write(decay.muzzyMilliseconds)
       for arena in 0..<(try JemallocControl.arenaCount.read(initial: UInt32(0))) {
-        do {
+        do throws(JemallocError) {
           try JemallocControl.dirtyDecay.write(decay.dirtyMilliseconds, arena: arena)
           try JemallocControl.muzzyDecay.write(decay.muzzyMilliseconds, arena: arena)
         } catch {

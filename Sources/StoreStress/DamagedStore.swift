@@ -42,11 +42,12 @@ struct DamagedStore: StressClass {
       }
     default: break
     }
+    let rows = damage == .batches ? try blobs(template.file.path) : []
     let seeds = (0..<Self.tries).map { _ in trial.generator.next() }
     for number in trial.steps(of: seeds.count) {
       var draw = TrialGenerator(seed: seeds[number])
       switch damage {
-      case .batches: try batches(trial, template, path, bytes, &draw)
+      case .batches: try batches(trial, rows, path, bytes, &draw)
       case .log: try log(trial, template, path, &draw)
       case .index: try index(trial, template, path, &draw)
       case .noDatabase: try noDatabase(trial, path, &draw)
@@ -58,17 +59,21 @@ struct DamagedStore: StressClass {
 
   // MARK: Batches
 
-  /// One bit of the batches of one row.
-  private func batches(
-    _ trial: Trial, _ template: StoreTemplate, _ path: String, _ bytes: [UInt8],
-    _ draw: inout TrialGenerator
-  ) throws {
-    let rows = try ResultStore(path: template.file.path, readOnly: true).query(
+  /// The batches of each row: whose, and as hexadecimal digits.
+  private func blobs(_ path: String) throws -> [[String]] {
+    try ResultStore(path: path, readOnly: true).query(
       """
       SELECT uuid, hex(blob) FROM batches JOIN run ON run.id = run_id
       JOIN session ON session.id = session_id WHERE length(blob) >= 24
       """
     ).rows
+  }
+
+  /// One bit of the batches of one row.
+  private func batches(
+    _ trial: Trial, _ rows: [[String]], _ path: String, _ bytes: [UInt8],
+    _ draw: inout TrialGenerator
+  ) throws {
     // The bytes around a place say where in the file it is; those across two pages, or twice there,
     // do not.
     for _ in 0..<100 {

@@ -90,7 +90,7 @@ struct DiskFull: StressClass {
       if hasReserve {
         try trial.expect(try store.keepReserve(bytes: bytes / 8), "no reserve was made")
       }
-      run.all(on: store)
+      run.all(on: store, errorsMax: 10)
       try expectFull(run)
       try trial.expect(run.errors > 0, "\(bytes) bytes took it all")
       try trial.expect(!store.hasReserve, "the disk is full, and the reserve still there")

@@ -148,8 +148,12 @@ struct ScriptRun {
   }
 
   /// Does all the steps that are kept, and calls `told` with the number of each that was acknowledged.
-  mutating func all(on store: ResultStore, told: (Int) -> Void = { _ in }) {
-    for number in script.kept {
+  ///
+  /// It ends after so many errors: a store that takes nothing is none to go on with.
+  mutating func all(
+    on store: ResultStore, errorsMax: Int = .max, told: (Int) -> Void = { _ in }
+  ) {
+    for number in script.kept where errors < errorsMax {
       do {
         guard try perform(number, on: store) else { continue }
         fates[number] = .acknowledged

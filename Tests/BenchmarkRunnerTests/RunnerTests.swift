@@ -29,15 +29,14 @@ struct RunnerTests {
 
   private func run(
     _ scenario: Scenario, _ log: FakeExecutor.Log = FakeExecutor.Log(),
-    wall: @escaping @Sendable () -> Int = { 0 },
     trouble: @escaping FakeExecutor.Trouble = { _, _ in nil },
-    shouldStop: @escaping @Sendable () -> Bool = { false }
+    shouldStop: @escaping @Sendable () -> Bool = { false },
+    clocks: Clocks = Clocks(wall: { 0 }, steady: { 0 })
   ) async throws(RunnerError) -> SessionRecord {
     let launch: BenchmarkRunner.Launch = {
       _ = await log.started()
       return FakeExecutor(log, trouble: trouble)
     }
-    let clocks = Clocks(wall: wall, steady: { 0 })
     let runner = BenchmarkRunner(pressure: { nil }, clocks: clocks, launch: launch)
     return try await runner.run(
       scenario, commandLine: "test", source: Self.source, hooks: RunHooks(shouldStop: shouldStop))
@@ -76,11 +75,12 @@ struct RunnerTests {
       if request.op == .verify { wall.value = (5 + seconds) * 1_000_000_000 }
       return nil
     }
-    let record = try await run(scenario(), wall: { wall.value }, trouble: setsClock)
+    let record = try await run(
+      scenario(), trouble: setsClock, clocks: Clocks(wall: { wall.value }, steady: { 0 }))
     #expect(record.report.notes.count == 1)
     #expect(record.report.notes.first?.contains(words) == true, "\(record.report.notes)")
     #expect(record.startedUnixNanoseconds == 5_000_000_000)
-    #expect(try await run(scenario(), wall: { 5_000_000_000 }).report.notes.isEmpty)
+    #expect(try await run(scenario()).report.notes.isEmpty)
   }
 
   @Test("A control that dies is told and stored with what it measured, and costs no row")
