@@ -5,7 +5,7 @@ import Foundation
 
 /// A child process.
 ///
-/// Nothing here looks at a clock: whoever waits for a batch must not run beside it.
+/// Nothing here looks at a clock while it speaks: whoever waits for a batch must not run beside it.
 package struct ChildProcess: Sendable {
   /// What becomes of the process, in this order; nothing comes after the last two.
   package enum Piece: Sendable {
@@ -64,7 +64,8 @@ package struct ChildProcess: Sendable {
       }
       // What a process says last is read to its end.
       heard.wait()
-      gone.wait()
+      // Foundation tells the end on a new thread, and has none where no more processes may be started.
+      while gone.wait(timeout: .now() + 1) == .timedOut, process.isRunning {}
       let status = process.terminationStatus
       tell(.ended(process.terminationReason == .exit ? .exited(status) : .signalled(status)))
     }
