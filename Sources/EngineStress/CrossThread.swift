@@ -8,7 +8,8 @@ import StressKit
 struct CrossThread: StressClass {
   let about = StressClassAbout(
     name: "cross-thread",
-    injection: "switch, throw, kill, last handles and thread ends from other threads, at any moment",
+    injection:
+      "switch, throw, kill, last handles and thread ends from other threads, at any moment",
     expectation: "refused by name, or done by the owner; its own work goes on; nothing is left",
     goal: "every outcome named; clean under ThreadSanitizer",
     unit: "operations",
@@ -36,7 +37,7 @@ struct CrossThread: StressClass {
         .map { plans[number][$0] }
       return CrossOwner(number, steps, board, tally, isBold: isBold)
     }
-    if trial.isAloud { for owner in owners { owner.steps.forEach { trial.tell("\($0)") } } }
+    if trial.isAloud { for owner in owners { for step in owner.steps { trial.tell("\(step)") } } }
     for (thread, owner) in zip(threads, owners) { thread.begin { owner.play() } }
     for thread in threads { thread.wait() }
     // One at a time from here on: each thread does to the others' what is refused while they wait.
@@ -89,7 +90,8 @@ enum CrossStep: Hashable {
     case 6..<10: .make(slot: own, starts: Int.random(in: 0..<4, using: &generator) > 0)
     case 10: .drop(slot: own)
     case 11: .drain
-    case 12..<15: .attempt(slot: any, attempts[Int.random(in: 0..<attempts.count, using: &generator)])
+    case 12..<15:
+      .attempt(slot: any, attempts[Int.random(in: 0..<attempts.count, using: &generator)])
     case 15..<17: .ask(slot: any)
     default: .dropAny(slot: any)
     }

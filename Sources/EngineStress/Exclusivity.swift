@@ -17,7 +17,8 @@ struct Exclusivity: StressClass {
   let about = StressClassAbout(
     name: "exclusivity",
     injection: "switches, kills and coroutines in the middle of exclusive accesses",
-    expectation: "accesses of other stacks are no conflict; two of one greenlet still end the process",
+    expectation:
+      "accesses of other stacks are no conflict; two of one greenlet still end the process",
     goal: "no false conflict, no missed one",
     unit: "accesses",
     trials: TrialCounts(pr: 100, nightly: 5000))

@@ -9,7 +9,8 @@ import StressKit
 struct Leaks: StressClass {
   let about = StressClassAbout(
     name: "leaks",
-    injection: "greenlets and coroutines abandoned, killed, cancelled, thrown into, frozen, raising",
+    injection:
+      "greenlets and coroutines abandoned, killed, cancelled, thrown into, frozen, raising",
     expectation: "no greenlet, no stack, no message left, and no byte a cycle",
     goal: "< 1 B a cycle over 10^6 cycles",
     unit: "cycles",

@@ -143,7 +143,10 @@ final class MisuseSubject {
   }
 
   private func note(_ operation: MisuseOperation, _ greenlet: Greenlet?) {
-    guard let greenlet else { return outcome = "nobody" }
+    guard let greenlet else {
+      outcome = "nobody"
+      return
+    }
     if operation == .drop { return }
     let seen = Self.seen { try self.act(operation, greenlet) }
     if outcome == nil { outcome = "\(seen) \(greenlet.state)" }

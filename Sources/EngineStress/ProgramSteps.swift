@@ -105,7 +105,11 @@ extension ProgramStep {
 
   /// A step with all that it may need; it is the same whatever other steps are left out.
   ///
-  /// - Parameter number: Which step of its program: the first ones make greenlets.
+  /// - Parameters:
+  ///   - generator: Gives one number for each step.
+  ///   - mode: Where frames live.
+  ///   - number: Which step of its program: the first ones make greenlets.
+  /// - Returns: A step.
   static func random(
     _ generator: inout TrialGenerator, _ mode: ProgramMode, _ number: Int
   ) -> ProgramStep {
@@ -129,7 +133,9 @@ extension ProgramStep {
     step.other = below(slots)
     step.gives = ProgramKind.sent[below(ProgramKind.sent.count)]
     // Most take what comes, or programs would be about nothing but mismatches.
-    let wishes: [ProgramKind?] = [nil, nil, nil, .any, .any, .any, step.gives, .word, .object, .huge]
+    let wishes: [ProgramKind?] = [
+      nil, nil, nil, .any, .any, .any, step.gives, .word, .object, .huge,
+    ]
     step.takes = wishes[below(wishes.count)]
     step.number = below(1000)
     step.fault = ProgramFault.raised[below(ProgramFault.raised.count)]
