@@ -6,6 +6,10 @@ import PackageDescription
 /// AddressSanitizer and jemalloc both replace malloc, so sanitizer builds leave jemalloc out.
 let withJemalloc = Context.environment["GB_NO_JEMALLOC"] == nil
 
+/// Only scripts/valgrind sets it: the calls that tell Valgrind of stacks need its headers.
+let valgrindFlag: [CSetting] =
+  Context.environment["GB_VALGRIND"] == nil ? [] : [.define("GB_VALGRIND")]
+
 let strict: [SwiftSetting] = [
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
@@ -66,7 +70,7 @@ let package = Package(
   targets: jemallocTargets + [
     // Floor 0: C and assembly.
     .target(name: "CSwitch"),
-    .target(name: "CSanitizers"),
+    .target(name: "CSanitizers", cSettings: valgrindFlag),
     .target(name: "CContexts"),
     .target(name: "CFaults"),
     .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
@@ -116,9 +120,7 @@ let package = Package(
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
-    .target(
-      name: "StoreStress", dependencies: ["DaemonAPI", "Reports", "ResultStore", "StressKit"],
-      swiftSettings: strict),
+    .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),
@@ -135,9 +137,16 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "StoreStress",
+      dependencies: [
+        "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "StressKit", logging,
+      ],
+      swiftSettings: strict),
+    .target(
       name: "DaemonStress",
       dependencies: [
-        "CSockets", "DaemonAPI", "DaemonClient", "Executor", "Reports", "ResultStore", "StressKit",
+        "CSockets", "DaemonAPI", "Executor", "Reports", "ResultStore", "StressKit",
       ],
       swiftSettings: strict),
     .target(
@@ -178,7 +187,9 @@ let package = Package(
 
     // The proof against CPython's greenlet, for scripts/differential; not a product.
     .executableTarget(
-      name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
+      name: "differential",
+      dependencies: ["CFaults", "CSanitizers", "DifferentialKit", "Greenlets"],
+      swiftSettings: strict),
 
     .testTarget(
       name: "GreenletsTests",

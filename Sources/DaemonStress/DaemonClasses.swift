@@ -3,5 +3,19 @@
 public import StressKit
 
 public enum DaemonClasses {
-  public static let all: [any StressClass] = [ExecutorContract()]
+  public static let all: [any StressClass] = [
+    Harness(),
+    ExecutorContract(),
+    DaemonKill(),
+    ClientDeath(),
+    ConcurrentClients(),
+    Malformed(),
+    SlowClients(),
+    Attacks(),
+    Descriptors(),
+    DaemonSoak(),
+    ObserverEffect(),
+    Reproducibility(),
+    Drain(),
+  ]
 }

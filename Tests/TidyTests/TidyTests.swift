@@ -8,16 +8,17 @@ struct TidyTests {
   static let floors: [[String]] = [
     [
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
-      "CRegisters", "CSockets",
+      "CRegisters", "CSockets", "CStoreFaults",
     ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
     ["WorkloadKit", "Comparison", "DifferentialKit", "StressKit"],
     ["Backends", "Workloads", "DaemonAPI"],
     ["WorkerService", "ResultStore", "EngineStress"],
-    ["Executor", "DaemonClient", "StoreStress"],
+    ["Executor", "DaemonClient"],
     ["BenchmarkRunner", "StressRunner", "DaemonStress"],
     ["DaemonJobs", "DaemonServer"],
+    ["StoreStress"],
     ["GreenbenchCLI"],
     ["greenbench", "bars", "differential"],
   ]
@@ -48,6 +49,7 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
+    "CStoreFaults": ["StoreStress"],
   ]
 
   /// The only files that may contain unsafe code.
@@ -78,6 +80,7 @@ struct TidyTests {
     "Sources/Greenlets/CorePool.swift",
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
+    "Sources/DaemonStress/Wire.swift",
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",
@@ -125,6 +128,9 @@ struct TidyTests {
     "Sources/Stacks/StackPoolCore.swift",
     "Sources/Stacks/StackSlab.swift",
     "Sources/Stacks/StackTrimming.swift",
+    "Sources/StoreStress/Child.swift",
+    "Sources/StoreStress/FaultVFS.swift",
+    "Sources/StoreStress/SmallDisk.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",

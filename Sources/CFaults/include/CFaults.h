@@ -74,4 +74,16 @@ uint64_t gb_storm_handled(void);
 /// Whether the calling thread's signal mask is what it was when the storm began.
 bool gb_mask_is_usual(void);
 
+/// Reads memory that was freed.
+int gb_read_freed(void);
+
+/// Decides by memory that was never written.
+int gb_branch_on_nothing(void);
+
+/// Adds one to the largest int.
+int gb_add_too_much(void);
+
+/// Writes to one variable from two threads at once.
+int gb_race(void);
+
 #endif

@@ -36,6 +36,11 @@ void gb_socket_describe(int descriptor, gb_socket *found);
 /// Returns a descriptor that is closed on exec, or a negative error number.
 int gb_unix_connect(const char *path);
 
+/// The same, as another user: the calling thread is that user's for the length of the call.
+///
+/// For tests of who may ask; only root can do it.
+int gb_unix_connect_as(const char *path, uint32_t user);
+
 /// Listens on a new Unix socket with mode 0600 from its first moment on, whatever the umask is.
 ///
 /// Returns a non-blocking descriptor that is closed on exec, or a negative error number.

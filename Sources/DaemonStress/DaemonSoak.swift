@@ -1,0 +1,111 @@
+// Mixed work again and again: the daemon is afterwards what it was before.
+
+import DaemonAPI
+import Foundation
+import Glibc
+import Reports
+import StressKit
+
+/// Runs, refusals, cancellations, deaths of workers and streams that are left, in a loop.
+struct DaemonSoak: StressClass {
+  let about = StressClassAbout(
+    name: "soak",
+    injection: "rounds of mixed work: jobs, cancellations, worker deaths, streams, nonsense",
+    expectation: "memory, descriptors and mappings of the daemon stay what they were",
+    goal: "RSS drift under 1 %/h, descriptors +-0",
+    unit: "rounds",
+    trials: TrialCounts(pr: 1, nightly: 1, soak: 20), secondsMax: 7200)
+
+  private struct Size {
+    var resident: Int
+    var descriptors: Int
+    var mappings: Int
+  }
+
+  func run(_ trial: Trial) throws {
+    let rounds =
+      switch trial.profile {
+      case .pr: 24
+      case .nightly: 600
+      case .soak: 8000
+      }
+    let seeds = (0..<(rounds * Self.laps)).map { _ in trial.generator.next() }
+    let daemon = try DaemonUnderTest(trial, configuration: "worker_recycle_groups: 10\n")
+    defer { daemon.remove() }
+    try daemon.start()
+    var sizes: [Size] = []
+    for lap in 0..<Self.laps {
+      for round in (lap * rounds)..<((lap + 1) * rounds) {
+        try work(seeds[round], round, daemon)
+        trial.count()
+      }
+      sizes.append(try rest(daemon))
+    }
+    try judge(sizes, rounds: rounds, trial)
+    try daemon.stop(trial)
+  }
+
+  /// How often it is looked at; in the first lap caches fill, and threads and timers are made that
+  /// stay.
+  private static let laps = 4
+
+  /// What is made once may be made late; what leaks grows in every lap.
+  private func judge(_ sizes: [Size], rounds: Int, _ trial: Trial) throws {
+    let pairs = zip(sizes, sizes.dropFirst())
+    let resident = pairs.map { $1.resident - $0.resident }.min() ?? 0
+    let descriptors = sizes.map(\.descriptors)
+    let mappings = pairs.map { $1.mappings - $0.mappings }.min() ?? 0
+    trial.figure("bytes a round, least of \(Self.laps - 1) laps", Double(resident) / Double(rounds))
+    trial.figure("MB resident", Double(sizes.last?.resident ?? 0) / 1e6)
+    trial.figure("descriptors", Double(descriptors.last ?? 0))
+    try trial.require(
+      pairs.contains { $1.descriptors <= $0.descriptors },
+      "descriptors grow with every \(rounds) rounds: \(descriptors)")
+    try trial.require(
+      mappings <= rounds / 8, "mappings grow with every \(rounds) rounds: \(sizes.map(\.mappings))")
+    // Some pages more is what an allocator takes that is asked a little otherwise each time.
+    try trial.require(
+      resident < 1_000_000 + 1000 * rounds,
+      "memory grows with every \(rounds) rounds: \(sizes.map(\.resident))")
+  }
+
+  private func work(_ seed: UInt64, _ round: Int, _ daemon: DaemonUnderTest) throws {
+    var generator = TrialGenerator(seed: seed)
+    let wire = try daemon.wire()
+    let job = try wire.accepted(Jobs.tiny(seed >> 16), key: "round-\(round)")
+    switch Int.random(in: 0..<5, using: &generator) {
+    case _ where round % 8 == 0: _ = kill(try daemon.awaitWorker(), SIGKILL)
+    case 0: try wire.act(.cancel, job.id)
+    case 1:
+      let other = try daemon.wire()
+      try other.stream("/v1/jobs/\(job.id)/updates")
+    case 2:
+      let other = try daemon.wire()
+      var mutations = Mutations(generator: generator)
+      try other.send(mutations.spoken())
+      _ = try other.receive()
+    case 3: _ = try wire.allJobs().count
+    default: _ = try wire.ask("GET", "/metrics")
+    }
+    guard try daemon.wire().follow(job.id, until: \.state.isFinal) != nil else {
+      throw Finding("job \(job.id) has no end")
+    }
+  }
+
+  private func rest(_ daemon: DaemonUnderTest) throws -> Size {
+    try daemon.awaitIdle()
+    _ = try daemon.awaitWorker()
+    let pid = try daemon.pid
+    var sizes: [Int] = []
+    // Connections that were closed are let go of, and pipes of workers that have ended.
+    try daemon.eventually("the daemon's descriptors do not come to rest") {
+      sizes.append(ProcessFacts.descriptors(pid) ?? 0)
+      usleep(50_000)
+      return sizes.count > 6 && Set(sizes.suffix(6)).count == 1
+    }
+    guard let resident = ProcessFacts.residentBytes(pid), let last = sizes.last,
+      let mappings = ProcessFacts.mappings(pid)
+    else { throw Finding("the daemon is gone") }
+    return Size(resident: resident, descriptors: last, mappings: mappings)
+  }
+}

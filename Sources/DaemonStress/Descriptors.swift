@@ -1,0 +1,146 @@
+// A daemon without descriptors, or without the right to start processes: it waits, and recovers.
+
+import DaemonAPI
+import Executor
+import Foundation
+import Glibc
+import StressKit
+
+/// Takes descriptors and processes away from a daemon that runs, and gives them back.
+struct Descriptors: StressClass {
+  let about = StressClassAbout(
+    name: "descriptors",
+    injection: "RLIMIT_NOFILE with many connections, RLIMIT_NPROC while a worker is to start",
+    expectation:
+      "who is connected is served, accepting pauses, jobs fail with a sentence; it recovers",
+    goal: "recovers within 1 s",
+    unit: "shortages",
+    trials: TrialCounts(pr: 2, nightly: 30), secondsMax: 300)
+
+  private static let limiter = "/usr/bin/prlimit"
+
+  func run(_ trial: Trial) throws {
+    guard FileManager.default.isExecutableFile(atPath: Self.limiter) else {
+      throw Skip("there is no \(Self.limiter); util-linux has it")
+    }
+    if trial.index % 2 == 0 { try lackDescriptors(trial) } else { try lackProcesses(trial) }
+  }
+
+  private func lackDescriptors(_ trial: Trial) throws {
+    let (spare, clients) = (
+      Int.random(in: 8...24, using: &trial.generator),
+      Int.random(in: 60...160, using: &trial.generator)
+    )
+    let killsWorker = Bool.random(using: &trial.generator)
+    trial.tell(
+      "\(spare) descriptors for \(clients) clients, the worker \(killsWorker ? "dies" : "lives")")
+    let daemon = try DaemonUnderTest(trial)
+    defer { daemon.remove() }
+    try daemon.start()
+    let worker = try daemon.awaitWorker()
+    let before = try settled(daemon)
+    let usual = try ProcessFacts.softLimit(daemon.pid, "Max open files")
+    try limit(daemon, "--nofile=\(before + spare):")
+    var wires = try (0..<clients).map { _ in try daemon.wire() }
+    try daemon.eventually("no connection is accepted") {
+      (ProcessFacts.descriptors(try daemon.pid) ?? 0) >= before + spare
+    }
+    // Who is in is served, all of them once more and more.
+    for _ in 0..<3 {
+      for wire in wires.prefix(spare / 2) {
+        try trial.require(
+          try wire.ask("GET", "/healthz").status, is: 200, "somebody who is connected")
+      }
+    }
+    if killsWorker {
+      _ = kill(worker, SIGKILL)
+      let job = try wires[0].accepted(Jobs.tiny(1))
+      // It may wait for its worker, or fail with a reason; it is not to be lost.
+      let told = try wires[1].job(job.id)
+      try trial.require(
+        told.state != .failed || told.reason != nil, "a job failed without a reason")
+    }
+    try trial.require(
+      daemon.child?.isOver == false, "the daemon ended for want of descriptors: \(daemon.log)")
+    wires = []
+    let begin = ContinuousClock.now
+    try trial.require(
+      try daemon.wire().ask("GET", "/healthz").status, is: 200, "somebody new, when there is room")
+    trial.figure("s until somebody new is answered", (ContinuousClock.now - begin) / .seconds(1))
+    try limit(daemon, "--nofile=\(usual):")
+    try runAgain(daemon, trial)
+    try daemon.eventually("descriptors are left over") {
+      (ProcessFacts.descriptors(try daemon.pid) ?? 0) <= before + 1
+    }
+    try daemon.stop(trial)
+    trial.count()
+  }
+
+  private func lackProcesses(_ trial: Trial) throws {
+    // The kernel does not count root's processes.
+    let isRoot = geteuid() == 0
+    let daemon = try DaemonUnderTest(trial, user: isRoot ? AttackScene.nobody : nil)
+    defer { daemon.remove() }
+    guard daemon.canBeRun() else {
+      throw Skip(
+        "user \(AttackScene.nobody) cannot run \(trial.program); run it as an ordinary user, or from"
+          + " a folder that all may enter")
+    }
+    try daemon.start()
+    let worker = try daemon.awaitWorker()
+    trial.tell("no more processes, and worker \(worker) dies")
+    let usual = try ProcessFacts.softLimit(daemon.pid, "Max processes")
+    try limit(daemon, "--nproc=1:")
+    _ = kill(worker, SIGKILL)
+    let job = try daemon.wire().accepted(Jobs.tiny(1))
+    guard let end = try daemon.wire().follow(job.id, until: \.state.isFinal) else {
+      throw Finding("job \(job.id) has no end")
+    }
+    try trial.require(
+      daemon.child?.isOver == false, "the daemon ended with its worker: \(daemon.log)")
+    // A worker that was quicker than its end is no fault.
+    if end.state != .done || end.exit != 0 {
+      try trial.require(
+        end.reason ?? end.session != nil, "a job ended as \(end.state) without a reason")
+      trial.figure("jobs without a worker", 1)
+    }
+    try limit(daemon, "--nproc=\(usual):")
+    try runAgain(daemon, trial)
+    try daemon.stop(trial)
+    trial.count()
+  }
+
+  /// A job ends well once there is all that it takes; those before it may not have known yet.
+  private func runAgain(_ daemon: DaemonUnderTest, _ trial: Trial) throws {
+    let begin = ContinuousClock.now
+    try daemon.eventually("jobs fail after the shortage") {
+      let job = try daemon.wire().accepted(Jobs.tiny(2))
+      guard let end = try daemon.wire().follow(job.id, until: \.state.isFinal) else { return false }
+      return end.state == .done && end.exit == 0
+    }
+    trial.figure("s until a job ends well", (ContinuousClock.now - begin) / .seconds(1))
+  }
+
+  private func limit(_ daemon: DaemonUnderTest, _ limit: String) throws {
+    let child = OwnedChild(
+      OwnedChild.Start(
+        program: Self.limiter, arguments: ["--pid", "\(try daemon.pid)", limit],
+        // A process may be limited by its own user; root needs a right more than that.
+        prefix: daemon.prefix))
+    guard child.wait(DaemonUnderTest.patience) == .exited(0) else {
+      child.end()
+      throw Skip("prlimit \(limit) is refused here: \(child.complaints)")
+    }
+  }
+
+  /// Its descriptors when nothing happens.
+  private func settled(_ daemon: DaemonUnderTest) throws -> Int {
+    var last: [Int] = []
+    try daemon.eventually("the daemon's descriptors do not come to rest") {
+      last.append(ProcessFacts.descriptors(try daemon.pid) ?? 0)
+      usleep(20_000)
+      return last.count > 5 && Set(last.suffix(5)).count == 1
+    }
+    return last.last ?? 0
+  }
+}

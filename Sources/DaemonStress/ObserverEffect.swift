@@ -1,0 +1,77 @@
+// A daemon that has nothing to do leaves the machine to whoever measures.
+
+import Foundation
+import Glibc
+import StressKit
+
+/// Watches an idle daemon and its worker.
+struct ObserverEffect: StressClass {
+  let about = StressClassAbout(
+    name: "observer-effect",
+    injection: "an idle daemon with its worker, watched for some seconds",
+    expectation: "it hardly ever wakes up, and takes no time",
+    goal: "< 0.1 % of a CPU, at most 1 wake-up a second",
+    unit: "seconds",
+    trials: TrialCounts(pr: 1, nightly: 3), secondsMax: 240, isAlone: true)
+
+  private static let percentMax = 0.1
+  private static let wakeupsMax = 2.0
+
+  func run(_ trial: Trial) throws {
+    let daemon = try DaemonUnderTest(trial)
+    defer { daemon.remove() }
+    try daemon.start()
+    let processes = [("service", try daemon.pid), ("worker", try daemon.awaitWorker())]
+    guard !ProcessFacts.cpuNanoseconds(processes[0].1).isEmpty else {
+      throw Skip("this kernel does not count threads' time; CONFIG_SCHED_INFO would tell it")
+    }
+    // What a start leaves to be done is over when it has slept for a second.
+    try daemon.eventually("the daemon does not come to rest") {
+      let before = Counts(processes)
+      sleep(1)
+      return before.wakeups(until: Counts(processes)).values.allSatisfy { $0 <= 4 }
+    }
+    let seconds = trial.profile == .pr ? 4.0 : 20.0
+    let (before, begin) = (Counts(processes), ContinuousClock.now)
+    usleep(UInt32(seconds * 1e6))
+    let after = Counts(processes)
+    let taken = (ContinuousClock.now - begin) / .seconds(1)
+    let (wakeups, nanoseconds) = (before.wakeups(until: after), before.nanoseconds(until: after))
+    for (name, _) in processes {
+      let rate = Double(wakeups[name] ?? 0) / taken
+      let percent = Double(nanoseconds[name] ?? 0) / taken / 1e7
+      trial.figure("wake-ups of the \(name) a second", rate)
+      trial.figure("% of a CPU for the \(name)", percent)
+      try trial.require(rate <= Self.wakeupsMax, "the \(name) woke up \(rate) times a second")
+      try trial.require(percent < Self.percentMax, "the \(name) took \(percent) % of a CPU")
+    }
+    trial.count(Int(taken))
+    try daemon.stop(trial)
+  }
+
+  /// What the processes' threads have done so far.
+  private struct Counts {
+    private var woken: [String: [String: Int]] = [:]
+    private var used: [String: [String: Int]] = [:]
+
+    init(_ processes: [(name: String, pid: Int32)]) {
+      for (name, pid) in processes {
+        woken[name] = ProcessFacts.wakeups(pid)
+        used[name] = ProcessFacts.cpuNanoseconds(pid)
+      }
+    }
+
+    func wakeups(until later: Counts) -> [String: Int] { Self.growth(woken, later.woken) }
+    func nanoseconds(until later: Counts) -> [String: Int] { Self.growth(used, later.used) }
+
+    /// A thread that is new counts from zero.
+    private static func growth(
+      _ before: [String: [String: Int]], _ after: [String: [String: Int]]
+    ) -> [String: Int] {
+      after.mapValues { $0 }.reduce(into: [:]) { sums, process in
+        let known = before[process.key] ?? [:]
+        sums[process.key] = process.value.reduce(0) { $0 + $1.value - (known[$1.key] ?? 0) }
+      }
+    }
+  }
+}
