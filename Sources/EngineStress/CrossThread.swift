@@ -37,7 +37,7 @@ struct CrossThread: StressClass {
         .map { plans[number][$0] }
       return CrossOwner(number, steps, board, tally, isBold: isBold)
     }
-    if trial.isAloud { for owner in owners { owner.steps.forEach { trial.tell("\($0)") } } }
+    if trial.isAloud { for owner in owners { for step in owner.steps { trial.tell("\(step)") } } }
     for (thread, owner) in zip(threads, owners) { thread.begin { owner.play() } }
     for thread in threads { thread.wait() }
     // One at a time from here on: each thread does to the others' what is refused while they wait.

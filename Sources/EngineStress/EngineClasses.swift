@@ -10,6 +10,7 @@ public enum EngineClasses {
     FailingOperation(),
     MapCount(),
     Misuse(),
+    CoroutineMisuse(),
     Leaks(),
     Registers(),
     SignalStorm(),

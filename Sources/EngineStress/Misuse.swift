@@ -39,7 +39,7 @@ struct Misuse: StressClass {
     _ subject: MisuseSubject, _ operation: MisuseOperation, _ place: MisusePlace
   ) throws {
     let own = try StressThread()
-    try own.run(throwing: subject.make)
+    try own.attempt(subject.make)
     switch place {
     case .own:
       own.run { subject.undergo(operation, from: place) }

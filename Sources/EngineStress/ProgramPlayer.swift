@@ -309,12 +309,10 @@ final class ProgramPlayer {
     // In the usual mode nothing is asked for, so that the short ways are taken, too.
     let stacks: StackStrategy? =
       step.frames == .sliced ? .sliced : mode == .scarce || mode == .mixed ? .pool(pool) : nil
-    if step.flag {
-      return Greenlet("\(me)", parent: table[step.other] ?? Greenlet.main, stacks: stacks)
-    }
+    let parent = table[step.other] ?? Greenlet.main
+    if step.flag { return Greenlet("\(me)", parent: parent, stacks: stacks) }
     let load = ProgramLoad(tally, me)
-    return Greenlet("\(me)", parent: table[step.other] ?? Greenlet.main, stacks: stacks) {
-      (first: Input) in
+    return Greenlet("\(me)", parent: parent, stacks: stacks) { (first: Input) in
       let (kind, number) = input.read(first)
       self.log(.started, me, kind.code, number)
       defer { withExtendedLifetime(load) {} }

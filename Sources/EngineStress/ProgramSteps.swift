@@ -105,7 +105,11 @@ extension ProgramStep {
 
   /// A step with all that it may need; it is the same whatever other steps are left out.
   ///
-  /// - Parameter number: Which step of its program: the first ones make greenlets.
+  /// - Parameters:
+  ///   - generator: Gives one number for each step.
+  ///   - mode: Where frames live.
+  ///   - number: Which step of its program: the first ones make greenlets.
+  /// - Returns: A step.
   static func random(
     _ generator: inout TrialGenerator, _ mode: ProgramMode, _ number: Int
   ) -> ProgramStep {

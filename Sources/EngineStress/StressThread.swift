@@ -61,7 +61,7 @@ final class StressThread: @unchecked Sendable {
   func wait() { answered.wait() }
 
   /// As `run`, and passes errors on.
-  func run(throwing work: () throws -> Void) throws {
+  func attempt(_ work: () throws -> Void) throws {
     var failure: (any Error)?
     run { do { try work() } catch { failure = error } }
     if let failure { throw failure }
@@ -79,6 +79,6 @@ final class StressThread: @unchecked Sendable {
   static func run(_ work: () throws -> Void) throws {
     let thread = try StressThread()
     defer { thread.end() }
-    try thread.run(throwing: work)
+    try thread.attempt(work)
   }
 }
