@@ -42,7 +42,7 @@ import Testing
       #expect(
         try store.query(
           """
-          SELECT name, trials, checks, unit, failures, seconds, skipped_json, figures_json
+          SELECT name, trials, checks, unit, failures, stress_class.seconds, skipped_json, figures_json
           FROM stress_class JOIN stress_run ON id = run_id WHERE uuid = '\(Samples.uuid(1))'
           ORDER BY name
           """

@@ -43,9 +43,11 @@ struct JUnitTests {
     ]
     var skipped = StressClassReport(name: "skipped", unit: "checks")
     skipped.skipped = ["no root; \(awkward)", "another"]
-    return StressReport(
+    var report = StressReport(
       run: "r", startedUTC: "2026-11-23T06:40:00Z", profile: "pr", seed: "0x1", machine: [:],
       classes: [good, bad, skipped])
+    report.seconds = 61.25
+    return report
   }
 
   private func read(_ text: String) throws -> Reader {
