@@ -12,7 +12,7 @@ struct ManyWriters: StressClass {
     expectation: "all that was acknowledged is there, no reader sees a half, waiting has an end",
     goal: "0 lost, 0 torn",
     unit: "appended",
-    trials: TrialCounts(pr: 4, nightly: 100), secondsMax: 300)
+    trials: TrialCounts(pr: 20, nightly: 1000), secondsMax: 300)
 
   func run(_ trial: Trial) throws {
     let path = trial.scratch.appending(path: "results.sqlite").path
