@@ -6,6 +6,10 @@ import PackageDescription
 /// AddressSanitizer and jemalloc both replace malloc, so sanitizer builds leave jemalloc out.
 let withJemalloc = Context.environment["GB_NO_JEMALLOC"] == nil
 
+/// Only scripts/valgrind sets it: the calls that tell Valgrind of stacks need its headers.
+let valgrindFlag: [CSetting] =
+  Context.environment["GB_VALGRIND"] == nil ? [] : [.define("GB_VALGRIND")]
+
 let strict: [SwiftSetting] = [
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
@@ -66,8 +70,10 @@ let package = Package(
   targets: jemallocTargets + [
     // Floor 0: C and assembly.
     .target(name: "CSwitch"),
-    .target(name: "CSanitizers"),
+    .target(name: "CSanitizers", cSettings: valgrindFlag),
     .target(name: "CContexts"),
+    .target(name: "CFaults"),
+    .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
     // Floor 1: memory; the machine's clocks and counters.
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
@@ -107,16 +113,14 @@ let package = Package(
     .target(
       name: "EngineStress",
       dependencies: [
-        "Backends", "CContexts", "CFaults", "DifferentialKit", "Greenlets", "Stacks", "StressKit",
-        "WorkloadKit", "Workloads",
+        "Backends", "CContexts", "CFaults", "CRegisters", "CSanitizers", "DifferentialKit",
+        "Greenlets", "Stacks", "StressKit", "WorkloadKit", "Workloads",
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
-    .target(
-      name: "StoreStress", dependencies: ["DaemonAPI", "Reports", "ResultStore", "StressKit"],
-      swiftSettings: strict),
+    .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
       swiftSettings: strict),
@@ -130,6 +134,13 @@ let package = Package(
       name: "DaemonJobs",
       dependencies: [
         "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", logging, metrics,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "StoreStress",
+      dependencies: [
+        "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "StressKit", logging,
       ],
       swiftSettings: strict),
     .target(
@@ -176,13 +187,9 @@ let package = Package(
 
     // The proof against CPython's greenlet, for scripts/differential; not a product.
     .executableTarget(
-      name: "differential", dependencies: ["DifferentialKit"], swiftSettings: strict),
-
-    // The proof of the report of overflows, for scripts/check-overflow; not a product.
-    .target(name: "CFaults"),
-    .executableTarget(
-      name: "overflows", dependencies: ["CFaults", "Greenlets", "Stacks"] + jemallocStacks,
-      swiftSettings: strict + jemallocFlag),
+      name: "differential",
+      dependencies: ["CFaults", "CSanitizers", "DifferentialKit", "Greenlets"],
+      swiftSettings: strict),
 
     .testTarget(
       name: "GreenletsTests",
@@ -204,7 +211,8 @@ let package = Package(
       dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
       swiftSettings: strict),
     .testTarget(
-      name: "StressTests", dependencies: ["Reports", "StressKit", "StressRunner"],
+      name: "StressTests",
+      dependencies: ["CRegisters", "EngineStress", "Reports", "StressKit", "StressRunner"],
       swiftSettings: strict),
     .testTarget(
       name: "DifferentialTests", dependencies: ["DifferentialKit"], swiftSettings: strict),

@@ -18,8 +18,9 @@ import Stacks
   var failure: (any Error)?
   var body: (() throws -> Int)?
 
-  /// Goes back to the resumer for the last time.
-  var leave: () -> Void = {}
+  // Invariant: freed by whoever made it, after the coroutine has ended; nil for a thread's.
+  /// What the coroutine's side leaves by.
+  var context: OpaquePointer?
 
   /// Runs the body to its end.
   ///

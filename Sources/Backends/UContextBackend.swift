@@ -28,7 +28,7 @@ public import WorkloadKit
       throw StackError.allocationFailed(source: "malloc", size: ByteCount(2048), errno: 12)
     }
     let suspender = unsafe Suspender(state: state, context: made)
-    state.leave = { unsafe gb_ucontext_leave(made) }
+    unsafe state.context = made
     state.body = { try body.run(suspender, state.word) }
     self.stack = stack
     unsafe context = made
@@ -70,14 +70,17 @@ public import WorkloadKit
 /// The first frame; it never returns.
 private func ucontextMain(_ argument: UnsafeMutableRawPointer?) {
   guard let argument = unsafe argument else { preconditionFailure("a context without a state") }
-  // SAFETY: the state that `init` passed; this frame holds no reference when it leaves for good.
-  let leave = unsafe run(argument)
-  leave()
+  // SAFETY: the state that `init` passed. This frame is left for good, and what it held would never
+  // be released: an address needs no release, a closure would.
+  unsafe gb_ucontext_leave(run(argument))
   fatalError("a finished context was resumed")
 }
 
-@inline(never) private func run(_ argument: UnsafeMutableRawPointer) -> () -> Void {
+@inline(never) private func run(_ argument: UnsafeMutableRawPointer) -> OpaquePointer {
   let state = unsafe Unmanaged<SharedState>.fromOpaque(argument).takeUnretainedValue()
   state.runBody()
-  return state.leave
+  guard let context = unsafe state.context else {
+    preconditionFailure("a coroutine without its context")
+  }
+  return unsafe context
 }

@@ -7,7 +7,7 @@ import Reports
 /// Makes records of groups.
 enum Assembly {
   static func record(
-    _ groups: [GroupResult], plan: Plan, environment: [String: String], began: Date,
+    _ groups: [GroupResult], plan: Plan, environment: [String: String], began: Int,
     commandLine: String, source: SourceVersion
   ) -> SessionRecord {
     var rows: [Row] = []
@@ -39,7 +39,7 @@ enum Assembly {
         session: UUID().uuidString.lowercased(), seed: plan.scenario.seed,
         environment: environment, verdict: verdict, exit: exit, rows: rows,
         notes: plan.notes + (failure.map { ["the control failed: \($0.failure)"] } ?? [])),
-      startedUnixNanoseconds: Int(began.timeIntervalSince1970 * 1_000_000) * 1000,
+      startedUnixNanoseconds: began,
       commandLine: commandLine, source: source, measurements: measurements,
       control: control.flatMap {
         controlBlocks.isEmpty && failure == nil

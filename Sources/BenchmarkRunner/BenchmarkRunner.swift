@@ -44,6 +44,7 @@ public struct BenchmarkRunner: Sendable {
   private let deadlines: Deadlines
   private let pressure: @Sendable () -> Int?
   private let memoryAvailable: @Sendable () -> Int?
+  private let clocks: Clocks
 
   /// Makes a runner.
   ///
@@ -51,17 +52,19 @@ public struct BenchmarkRunner: Sendable {
   ///   - deadlines: How long an executor may be silent.
   ///   - pressure: Reads how many microseconds tasks have waited for a CPU since boot.
   ///   - memoryAvailable: Reads how many bytes of memory can still be had.
+  ///   - clocks: Tell when a session began, and whether the time of day was set meanwhile.
   ///   - launch: Starts an executor.
   public init(
     deadlines: Deadlines = Deadlines(),
     pressure: @escaping @Sendable () -> Int? = Pressure.waitedMicroseconds,
     memoryAvailable: @escaping @Sendable () -> Int? = AvailableMemory.bytes,
-    launch: @escaping Launch
+    clocks: Clocks = Clocks(), launch: @escaping Launch
   ) {
     self.launch = launch
     self.deadlines = deadlines
     self.pressure = pressure
     self.memoryAvailable = memoryAvailable
+    self.clocks = clocks
   }
 
   /// Asks an executor who it is, and lets it go.
@@ -88,7 +91,7 @@ public struct BenchmarkRunner: Sendable {
   public func run(
     _ scenario: Scenario, commandLine: String, source: SourceVersion, hooks: RunHooks = RunHooks()
   ) async throws(RunnerError) -> SessionRecord {
-    let began = Date()
+    let began = clocks.read()
     let (first, hello) = try await start()
     var plan: Plan
     do {
@@ -115,9 +118,16 @@ public struct BenchmarkRunner: Sendable {
       plan.notes.append(
         "the time budget ended \(left) of \(groups.count * plan.scenario.blocks) blocks early")
     }
+    if let seconds = Clocks.secondsSet(from: began, to: clocks.read()) {
+      let way = seconds > 0 ? "forward" : "back"
+      plan.notes.append(
+        String(
+          format: "the clock was put \(way) by %.1f s meanwhile; the time of the start is in doubt",
+          abs(seconds)))
+    }
     return Assembly.record(
       results, plan: plan, environment: Environment.fingerprint(runtime: hello.runtime),
-      began: began, commandLine: commandLine, source: source)
+      began: began.wall, commandLine: commandLine, source: source)
   }
 
   /// Compares a scenario with what a worker has, as a run does before it begins.

@@ -105,3 +105,20 @@ int gb_jumping(int number, int flags, int count, void (*install_more)(void), voi
     }
     return left;
 }
+
+static char *taken;
+static size_t taken_bytes;
+
+size_t gb_take_mappings(size_t most, size_t left) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+    taken_bytes = 2 * most * page;
+    taken = mmap(0, taken_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (taken == MAP_FAILED) return 0;
+    // Each page that may be read splits what may not.
+    while (count < most && !mprotect(taken + 2 * count * page, page, PROT_READ)) count++;
+    for (size_t i = 0; i < left / 2 && count; i++)
+        mprotect(taken + 2 * --count * page, page, PROT_NONE);
+    return count;
+}
+
+void gb_give_mappings_back(void) { munmap(taken, taken_bytes); }

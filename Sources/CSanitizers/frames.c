@@ -109,6 +109,7 @@ static enum code code_of(const uint8_t *map, size_t i) {
 }
 
 UNSEEN size_t gb_unpack_frames(void *to, const void *from, size_t words) {
+    gb_stack_is_to_be_written(to, words * 8);
     if (words > packed_max) {
         copy(to, from, words);
         return words;

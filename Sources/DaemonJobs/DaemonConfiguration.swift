@@ -42,3 +42,16 @@ public struct DaemonConfiguration: Hashable, Sendable {
   /// The standard settings.
   public init() {}
 }
+
+extension DaemonConfiguration {
+  /// What differs from the configuration that a daemon was started with, and cannot be changed in it.
+  ///
+  /// - Parameter start: That configuration.
+  /// - Returns: The names of the settings, as the file has them.
+  public func differencesThatWait(since start: DaemonConfiguration) -> [String] {
+    [
+      ("log_level", logLevel != start.logLevel), ("tcp_port", tcpPort != start.tcpPort),
+      ("connections_max", connectionsMax != start.connectionsMax),
+    ].filter(\.1).map(\.0)
+  }
+}

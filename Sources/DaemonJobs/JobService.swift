@@ -31,8 +31,11 @@ public actor JobService: DaemonService {
     /// Percent of the last ten seconds in which some task waited for a CPU.
     public var pressurePercent: @Sendable () -> Double?
 
-    /// Nanoseconds since the Unix epoch.
+    /// Nanoseconds since the Unix epoch, by a clock that somebody can set.
     public var now: @Sendable () -> Int
+
+    /// Nanoseconds since some moment, by one that nobody can.
+    public var steady: @Sendable () -> Int
     public var timeZone: @Sendable () -> TimeZone
 
     public init(
@@ -40,7 +43,8 @@ public actor JobService: DaemonService {
       launch: @escaping @Sendable () async -> any SupervisedExecutor,
       allocatedBytes: @escaping @Sendable () -> Int? = { nil },
       pressurePercent: @escaping @Sendable () -> Double? = Pressure.percentOfTenSeconds,
-      now: @escaping @Sendable () -> Int = { Int(Date().timeIntervalSince1970 * 1e6) * 1000 },
+      now: @escaping @Sendable () -> Int = Clocks.systemWall,
+      steady: @escaping @Sendable () -> Int = Clocks.systemSteady,
       timeZone: @escaping @Sendable () -> TimeZone = { .current }
     ) {
       self.version = version
@@ -49,6 +53,7 @@ public actor JobService: DaemonService {
       self.allocatedBytes = allocatedBytes
       self.pressurePercent = pressurePercent
       self.now = now
+      self.steady = steady
       self.timeZone = timeZone
     }
   }
@@ -83,13 +88,21 @@ public actor JobService: DaemonService {
   var lastEvent = 0
   var jobsDone = 0
 
-  /// Since when jobs that want quiet have waited for nothing else.
+  /// Since when jobs that want quiet have waited for nothing else, by the steady clock.
   var quietSince: [Int: Int] = [:]
 
   var schedulesByID: [Int: Schedule] = [:]
   var alarm: Task<Void, Never>?
+
+  /// By the steady clock.
   var nextSample = 0
   var nextCleaning = 0
+
+  /// Since when the store's log of writes is longer than it may be; nil when it is not.
+  var longLogSince: Int?
+
+  /// From how many bytes on that log is told of.
+  var logBytesMax = ResultStore.logBytesMax
 
   /// Makes a service over a store that is open for writing.
   ///
@@ -170,7 +183,7 @@ public actor JobService: DaemonService {
       queue.put(job)
     } else {
       job.state = .interrupted
-      job.endedUnixNanoseconds = now
+      job.endedUnixNanoseconds = max(now, job.submittedUnixNanoseconds)
       job.exit = 130
       job.reason = "interrupted \(times); submit it again"
       event = (.jobEnded, "the daemon ended in the middle of it; given up")

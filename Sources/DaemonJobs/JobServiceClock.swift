@@ -1,4 +1,4 @@
-// What the daemon does by the clock: schedules, quiet hours, samples of itself, cleaning.
+// What the daemon does by the clock: schedules, quiet hours, samples of itself.
 
 import BenchmarkRunner
 public import DaemonAPI
@@ -27,14 +27,15 @@ extension JobService {
   /// Does what is due, and sets the alarm for what comes next.
   func tick() async {
     guard !isDraining else { return }
-    let now = setting.now()
+    let (now, steady) = (setting.now(), setting.steady())
     await fireSchedules(now)
-    if now >= nextSample {
-      nextSample = now + configuration.sampleSeconds * 1_000_000_000
+    if steady >= nextSample {
+      nextSample = steady + configuration.sampleSeconds * 1_000_000_000
       await sample(now)
+      await watchLog()
     }
-    if now >= nextCleaning, running == nil {
-      nextCleaning = now + Self.cleaningInterval
+    if steady >= nextCleaning, running == nil {
+      nextCleaning = steady + Self.cleaningInterval
       await clean()
     }
     dispatch()
@@ -55,18 +56,18 @@ extension JobService {
 
   /// How long nothing is due.
   func untilNext() -> Duration {
-    let now = setting.now()
+    let (now, steady) = (setting.now(), setting.steady())
     var wait = Duration.nanoseconds(Self.cleaningInterval)
-    // With nobody waiting for a time, a clock that was set makes a sample late, and nothing else.
+    // Schedules and quiet hours go by the wall's clock, which may be set meanwhile.
     if !queue.isEmpty || !schedulesByID.isEmpty { wait = min(wait, Self.longestSleep) }
-    func consider(_ time: Int?) {
+    func consider(_ time: Int?, from now: Int) {
       guard let time else { return }
       wait = min(wait, .nanoseconds(max(0, time - now)))
     }
-    consider(nextSample)
-    for schedule in schedulesByID.values { consider(schedule.nextUnixNanoseconds) }
+    consider(nextSample, from: steady)
+    for schedule in schedulesByID.values { consider(schedule.nextUnixNanoseconds, from: now) }
     if running == nil {
-      consider(nextCleaning)
+      consider(nextCleaning, from: steady)
       if !quietSince.isEmpty { wait = min(wait, Self.quietInterval) }
       if trouble != nil { wait = min(wait, Self.troubleInterval) }
     }
@@ -93,20 +94,6 @@ extension JobService {
     } catch {
       trouble = error.description
       logger.warning("no sample was stored", metadata: ["error": "\(error)"])
-    }
-  }
-
-  private func clean() async {
-    let kept = configuration
-    do {
-      _ = try await keeper.use { store throws(StoreError) in
-        try store.pruneEvents(keep: kept.eventsKept)
-        try store.pruneJobs(keep: kept.jobsKept)
-        try store.pruneSamples(keep: kept.samplesKept)
-        return try store.checkpoint()
-      }
-    } catch {
-      logger.warning("the store was not cleaned", metadata: ["error": "\(error)"])
     }
   }
 

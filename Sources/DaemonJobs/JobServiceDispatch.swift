@@ -43,7 +43,7 @@ extension JobService {
   // MARK: Waiting for quiet
 
   private func waitForQuiet(_ reasons: [Int: String]) {
-    let now = setting.now()
+    let now = setting.steady()
     quietSince = quietSince.filter { reasons[$0.key] != nil }
     guard !reasons.isEmpty else { return }
     holding = "all jobs wait for quiet"
@@ -69,7 +69,7 @@ extension JobService {
     job.state = .expired
     job.reason = "the machine did not become quiet in time"
     job.exit = 9
-    job.endedUnixNanoseconds = setting.now()
+    job.endedUnixNanoseconds = timeOfEnd(job)
     let ended = job
     // Out of the queue at once, or it would expire again before it is stored.
     _ = queue.remove(job.id)
@@ -79,14 +79,14 @@ extension JobService {
   // MARK: Running
 
   private func begin(_ job: Job) {
-    let run = RunningJob(id: job.id, watchers: watchersOf(job.id))
+    let run = RunningJob(id: job.id, began: setting.steady(), watchers: watchersOf(job.id))
     running = run
     quietSince[job.id] = nil
     queue.serve(job.client)
     var job = job
     job.state = .running
     job.reason = nil
-    job.startedUnixNanoseconds = setting.now()
+    job.startedUnixNanoseconds = max(setting.now(), job.submittedUnixNanoseconds)
     // At once: who asks for something from now on asks it of a running job.
     queue.put(job)
     Task { await self.perform(run) }
@@ -129,7 +129,7 @@ extension JobService {
       job.state = .cancelled
       job.reason = "cancelled before it ran"
       job.exit = 130
-      job.endedUnixNanoseconds = setting.now()
+      job.endedUnixNanoseconds = timeOfEnd(job)
       await store(job, record: nil)
     } else {
       // A pause holds.
@@ -160,7 +160,8 @@ extension JobService {
     _ job: Job, _ run: RunningJob
   ) async throws(RunnerError) -> SessionRecord {
     let supervisor = supervisor
-    let runner = BenchmarkRunner { await supervisor.lend() }
+    let clocks = Clocks(wall: setting.now, steady: setting.steady)
+    let runner = BenchmarkRunner(clocks: clocks) { await supervisor.lend() }
     let line =
       job.request.commandLine.isEmpty ? "job \(job.id) of the daemon" : job.request.commandLine
     let budget = job.request.timeBudgetSeconds.map { Duration.seconds($0) }
@@ -177,7 +178,7 @@ extension JobService {
   ) -> (Job, SessionRecord?) {
     var job = job
     job.reason = nil
-    job.endedUnixNanoseconds = setting.now()
+    job.endedUnixNanoseconds = timeOfEnd(job, began: run.began)
     switch (outcome, run.stop) {
     // Stopped too late: all of it was measured.
     case (.success(let record), let stop) where stop == nil || Self.isComplete(outcome):

@@ -118,7 +118,7 @@ extension JobService {
       job.state = .cancelled
       job.reason = "cancelled before it ran"
       job.exit = 130
-      job.endedUnixNanoseconds = setting.now()
+      job.endedUnixNanoseconds = timeOfEnd(job)
     case (.pause, .queued):
       job.state = .paused
       job.reason = nil

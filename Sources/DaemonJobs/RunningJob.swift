@@ -20,6 +20,9 @@ final class RunningJob: Sendable {
   }
 
   let id: Int
+
+  /// By the steady clock.
+  let began: Int
   let watchers: Watchers<JobUpdate>
 
   private struct State {
@@ -34,8 +37,9 @@ final class RunningJob: Sendable {
   /// Telling more often than this takes time beside the measurement, and no eye follows it.
   private static let interval = Duration.milliseconds(100)
 
-  init(id: Int, watchers: Watchers<JobUpdate>) {
+  init(id: Int, began: Int, watchers: Watchers<JobUpdate>) {
     self.id = id
+    self.began = began
     self.watchers = watchers
   }
 

@@ -3,5 +3,19 @@
 public import StressKit
 
 public enum EngineClasses {
-  public static let all: [any StressClass] = [Leaks()]
+  public static let all: [any StressClass] = [
+    StackOverflow(),
+    NearOverflow(),
+    AddressLimit(),
+    FailingOperation(),
+    MapCount(),
+    Misuse(),
+    CoroutineMisuse(),
+    Leaks(),
+    Registers(),
+    SignalStorm(),
+    CrossThread(),
+    Exclusivity(),
+    Programs(),
+  ]
 }

@@ -30,6 +30,7 @@ struct DaemonHouse {
   ///
   /// - Throws: What cannot be read, made, opened or listened on.
   func run() async throws {
+    AllocatedBytes.keepLittle()
     let configuration = try readConfiguration()
     let environment = ProcessInfo.processInfo.environment
     LoggingSystem.bootstrap { label in
@@ -59,7 +60,7 @@ struct DaemonHouse {
       hooks: Hooks(
         // Before the server's own end: a run whose worker is killed then is stored yet.
         drain: { await jobs.drain(deadline: .seconds(max(0.5, $0 - Self.storingSeconds))) },
-        reload: { await reload(jobs, logger) }),
+        reload: { await reload(jobs, since: configuration, logger) }),
       metrics: metrics, logger: logger)
     do {
       try await server.run()
@@ -92,9 +93,25 @@ struct DaemonHouse {
         + " look at what is in it, then call `chmod o-w` on it")
   }
 
-  private func reload(_ jobs: JobService, _ logger: Logger) async {
+  private func reload(
+    _ jobs: JobService, since start: DaemonConfiguration, _ logger: Logger
+  ) async {
+    // A file that was moved away is more likely a slip than the wish for all standard settings.
+    guard FileManager.default.fileExists(atPath: configurationPath) else {
+      return logger.error(
+        "the configuration stays as it was",
+        metadata: ["error": "there is no \(configurationPath); put it back, or start again without"]
+      )
+    }
     do {
-      await jobs.reload(try readConfiguration())
+      let configuration = try readConfiguration()
+      let late = configuration.differencesThatWait(since: start)
+      if !late.isEmpty {
+        logger.notice(
+          "some settings count from the next start",
+          metadata: ["settings": "\(late.joined(separator: ", "))"])
+      }
+      await jobs.reload(configuration)
     } catch {
       logger.error("the configuration stays as it was", metadata: ["error": "\(error)"])
     }

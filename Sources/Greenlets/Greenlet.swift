@@ -241,10 +241,8 @@ extension Greenlet {
   /// - Complexity: O(ancestors of the new parent).
   public final func reparent(to parent: Greenlet) throws(GreenletError) {
     guard unsafe !core.pointee.isMain else { throw .mainHasNoParent }
-    var ancestor: GreenletCell? = parent.cell
-    while let one = ancestor {
-      if one == cell { throw .cyclicParent(greenlet: name, parent: parent.name) }
-      ancestor = one.parent
+    guard !cell.isAncestor(of: parent.cell) else {
+      throw .cyclicParent(greenlet: name, parent: parent.name)
     }
     guard let home = unsafe parent.cell.home else {
       throw .parentOrphaned(greenlet: name, parent: parent.name)

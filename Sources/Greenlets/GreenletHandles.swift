@@ -124,6 +124,9 @@ extension GreenletCell {
       unsafe core.pointee.phase = .dead
       if let hub = unsafe gb_hub_get()?.assumingMemoryBound(to: GreenletHub.self) {
         unsafe hub.pointee.counts.note(.dropped)
+      } else {
+        // A thread that only had a handle has no counts of its own.
+        ThreadList.ended.droppedUnstarted.add(1, ordering: .relaxed)
       }
       dropBody()
       if !isHeld { free() }

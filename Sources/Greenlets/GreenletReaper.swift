@@ -141,12 +141,27 @@ extension GreenletCell {
   ///   - isAsBefore: Whether no parent has changed meanwhile: then there is nothing to look for, and
   ///     the end of a long chain takes no more than its length.
   func restore(parent: Greenlet?, isAsBefore: Bool) {
-    var ancestor = isAsBefore ? nil : parent?.cell
-    while let one = ancestor {
-      if one == self { return }
-      ancestor = one.parent
-    }
+    if !isAsBefore, let parent, isAncestor(of: parent.cell) { return }
     unsafe core.pointee.parent = parent
+  }
+
+  /// Whether this is the other one, or one of its ancestors.
+  ///
+  /// Who ends an ancestor of its own makes a circle of parents for so long, so the walk looks whether
+  /// it goes round: R. P. Brent, "An improved Monte Carlo factorization algorithm", 1980.
+  ///
+  /// - Complexity: O(ancestors of the other one).
+  func isAncestor(of other: GreenletCell) -> Bool {
+    var (one, mark) = (other, other)
+    var (steps, lap) = (0, 1)
+    while one != self {
+      guard let next = one.parent else { return false }
+      if next == mark { return false }
+      one = next
+      steps += 1
+      if steps == lap { (mark, steps, lap) = (one, 0, lap * 2) }
+    }
+    return true
   }
 
   /// Gives a greenlet up that would not end: its stack is left alone for good.

@@ -182,9 +182,10 @@ private func moverMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) {
       preconditionFailure("a mover with nothing to do")
     }
     unsafe region.pointee.arrange(for: Slice(core: target))
-    unsafe withUnsafeMutablePointer(to: &region.pointee.mover.context) { own in
-      // SAFETY: the target's slice is in place now, and it is saved in its context.
-      unsafe word = gb_switch(own, GreenletCell(core: target).context, word).word
-    }
+    // The region stays where it is. Not switched in a closure: a sanitizer would see it entered on the
+    // target's fiber and left on the next one's, and lose count of its calls.
+    let own = unsafe withUnsafeMutablePointer(to: &region.pointee.mover.context) { unsafe $0 }
+    // SAFETY: the target's slice is in place now, and it is saved in its context.
+    unsafe word = gb_switch(own, GreenletCell(core: target).context, word).word
   }
 }

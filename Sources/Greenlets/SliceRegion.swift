@@ -226,6 +226,8 @@ public struct SliceCounters: Hashable, Sendable {
     if gb_sanitizers_are_on() { unsafe gb_stack_is_free(low, Int(stop - lowest)) }
     // One that waits in a coroutine goes on there; where its frames end here is not known.
     guard start <= stop, start >= lowest else { return }
+    // A slice goes on, or begins, below where the last one left the stack pointer.
+    unsafe gb_stack_is_to_be_written(low, Int(start - lowest))
     assert(
       {
         // Not all of it: a debug build has to run, too.

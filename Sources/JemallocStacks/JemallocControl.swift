@@ -89,6 +89,8 @@ extension JemallocControl {
   static let destroy = JemallocControl("arena.0.destroy")
   static let dirtyDecay = JemallocControl("arena.0.dirty_decay_ms")
   static let muzzyDecay = JemallocControl("arena.0.muzzy_decay_ms")
+  static let standardDirtyDecay = JemallocControl("arenas.dirty_decay_ms")
+  static let standardMuzzyDecay = JemallocControl("arenas.muzzy_decay_ms")
   static let oversizeThreshold = JemallocControl("arena.0.oversize_threshold")
   static let growthLimit = JemallocControl("arena.0.retain_grow_limit")
 

@@ -38,14 +38,22 @@ public struct ResultStore: Sendable {
   public init(path: String, readOnly: Bool = false) throws(StoreError) {
     self.path = path
     if readOnly {
-      guard unsafe access(path, F_OK) == 0 else { throw .noStore(path: path) }
+      if unsafe access(path, F_OK) != 0 {
+        // Somebody who may not look into the folder does not know whether there is a store.
+        guard [ENOENT, ENOTDIR].contains(errno) else {
+          throw .notReadable(path: path, reason: Self.reason(errno))
+        }
+        throw .noStore(path: path)
+      }
     } else {
       try Self.makeFile(path)
     }
-    do {
-      queue = try Self.connect(path, readOnly: readOnly)
-    } catch {
-      throw StoreError(error, path: path)
+    queue = try Self.withReserve(of: readOnly ? nil : path) { () throws(StoreError) in
+      do {
+        return try Self.connect(path, readOnly: readOnly)
+      } catch {
+        throw StoreError(error, path: path)
+      }
     }
   }
 
@@ -152,11 +160,15 @@ public struct ResultStore: Sendable {
   }
 
   /// One transaction: what the closure writes is stored when it returns, and not when it throws.
+  ///
+  /// It is run again when the file system was full and there is a reserve to give up.
   func write<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
-    do {
-      return try queue.write(body)
-    } catch {
-      throw StoreError(error, path: path)
+    try Self.withReserve(of: path) { () throws(StoreError) in
+      do {
+        return try queue.write(body)
+      } catch {
+        throw StoreError(error, path: path)
+      }
     }
   }
 
@@ -258,7 +270,7 @@ extension ResultStore {
       try db.execute(sql: "PRAGMA journal_mode = WAL")
     }
     try db.execute(sql: "PRAGMA synchronous = NORMAL")
-    try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
+    try db.execute(sql: "PRAGMA journal_size_limit = \(logBytesMax)")
   }
 
   // GRDB lists the steps to run outside the transactions that run them. When two processes open a

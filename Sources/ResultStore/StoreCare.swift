@@ -1,5 +1,6 @@
 // What a program that runs for weeks does for its file: shorten the log of writes, look for damage.
 
+import FoundationEssentials
 import GRDB
 
 extension ResultStore {
@@ -27,6 +28,16 @@ extension ResultStore {
     {
       return false
     }
+  }
+
+  /// How far the log of writes may grow and stay so; a reader that stays can make it grow further.
+  public static let logBytesMax = 64 << 20
+
+  /// How large the log of writes is now; 0 when there is none.
+  public var logBytes: Int {
+    // Without the file there is no log: that is the answer.
+    let facts = try? FileManager.default.attributesOfItem(atPath: path + "-wal")
+    return facts?[.size] as? Int ?? 0
   }
 
   /// Looks for damage in the file: seconds for some hundred megabytes, on a connection of its own.

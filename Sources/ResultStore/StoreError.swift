@@ -10,6 +10,9 @@ public enum StoreError: Error, Hashable, Sendable {
   /// The file or its folder does not let itself be opened or written.
   case notWritable(path: String, reason: String)
 
+  /// The file or its folder does not let itself be read.
+  case notReadable(path: String, reason: String)
+
   /// There is a file, and it is not a result store.
   case notADatabase(path: String)
 
@@ -61,6 +64,8 @@ extension StoreError: CustomStringConvertible {
       """
     case .notWritable(let path, let reason):
       "\(path): \(reason); change its permissions or name another file with --store"
+    case .notReadable(let path, let reason):
+      "\(path) cannot be read: \(reason); change its permissions or name another file with --store"
     case .notADatabase(let path):
       "\(path) is not a result store; move it away or name another file with --store"
     case .noStore(let path):
@@ -90,6 +95,12 @@ extension StoreError: CustomStringConvertible {
       "\(limit) jobs are waiting, which is the most that may; try again when some are done"
     case .full(let path):
       "the file system of \(path) is full; free some of it, or name another file with --store"
+    case .database(let path, let code, let message)
+    where code & 0xFF == ResultCode.SQLITE_IOERR.rawValue:
+      """
+      \(path): \(message) (SQLite error \(code)); see the quota, the file system and the kernel's log, \
+      or name another file with --store
+      """
     case .database(let path, let code, let message):
       "\(path): SQLite error \(code), \(message); check the file with `PRAGMA integrity_check`"
     }
@@ -99,7 +110,7 @@ extension StoreError: CustomStringConvertible {
   public var exitCode: Int32 {
     switch self {
     case .noStore, .noSuchSession, .ambiguous, .noSuchJob, .noSuchSchedule: 5
-    case .notWritable: 6
+    case .notWritable, .notReadable: 6
     case .schemaTooNew, .notADatabase, .damagedBlob: 8
     case .sql, .keyTaken: 64
     case .busy, .queueFull: 75
@@ -120,6 +131,9 @@ extension StoreError {
       switch error.resultCode {
       case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy(path: path)
       case .SQLITE_FULL: self = .full(path: path)
+      // The index of the log did not get its room; SQLite has no other reason to say this.
+      case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE:
+        self = .full(path: path)
       case .SQLITE_NOTADB: self = .notADatabase(path: path)
       case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
         self = .notWritable(path: path, reason: message)

@@ -107,6 +107,8 @@ import CSanitizers
     }
     let head = unsafe slab.pointee.head(of: slot, layout)
     unsafe writeHead(head, slab, slot)
+    unsafe gb_stack_is_made(
+      head.pointee.lowest, layout.stride - layout.guardBytes)
     counts.carved += 1
     counts.owned += 1
     counts.lentMost = max(counts.lentMost, counts.owned - idleCount)

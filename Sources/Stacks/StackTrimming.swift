@@ -1,5 +1,7 @@
 // Giving memory back: pages of idle stacks to the system, whole slabs to their source.
 
+import CSanitizers
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -59,6 +61,7 @@ extension StackPoolCore {
       unsafe next = head.pointee.next
       let slab = unsafe head.pointee.slab
       let bit: UInt64 = unsafe 1 << UInt64(slab.pointee.slot(of: head, layout))
+      unsafe gb_stack_is_gone(head.pointee.lowest)
       if unsafe slab.pointee.picked == 0 { unsafe found.append(slab) }
       unsafe slab.pointee.picked |= bit
       unsafe slab.pointee.bare |= bit

@@ -3,5 +3,14 @@
 public import StressKit
 
 public enum StoreClasses {
-  public static let all: [any StressClass] = []
+  public static let all: [any StressClass] = [
+    DiskFull(),
+    ReadOnlyStore(),
+    IOErrors(),
+    CrashWrites(),
+    DamagedStore(),
+    WALStarvation(),
+    ManyWriters(),
+    ClockJumps(),
+  ]
 }

@@ -37,6 +37,9 @@ public final class Trial {
   /// Called for each step that is told; a trial that dies says its schedule that way.
   var whenTold: ((String) -> Void)?
 
+  /// Whether each step is passed on as it is told; else it is enough to tell those of a failure.
+  public var isAloud: Bool { whenTold != nil }
+
   /// What the steps are, as they were told.
   public private(set) var schedule: [String] = []
 

@@ -5,5 +5,8 @@
 /// A token is added when its defect is mended, and stays; it means the same schedule only as long as the
 /// class draws as it did, which costs nothing but one more trial when it no longer does.
 public enum Regressions {
-  public static let tokens: [String] = []
+  public static let tokens: [String] = [
+    // An error register that a switch left as it was, and a circle of parents that was walked round.
+    "programs/0x1/4", "programs/0x1/381",
+  ]
 }

@@ -18,7 +18,9 @@ final class TrialProcess: Sendable {
   enum News {
     case line(TrialLine)
 
-    /// It has ended; with what it said on standard error since its trial began.
+    /// It has ended; with what it said last on standard error.
+    ///
+    /// Perhaps in an earlier trial: nobody knows in which order two pipes were written.
     case ended(how: String, isGood: Bool, said: [String])
 
     /// Nothing came in time; it is killed then.
@@ -78,7 +80,6 @@ final class TrialProcess: Sendable {
       case .line(let text):
         // What a library prints is no news.
         guard let line = TrialLine(text) else { return }
-        if case .began = line { state.said = [] }
         state.news.append(.line(line))
       case .lineTooLong:
         state.news.append(.ended(how: "an endless line", isGood: false, said: state.said))

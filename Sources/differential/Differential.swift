@@ -17,6 +17,14 @@ import Foundation
         try Server.serve()
         return
       }
+      if arguments == ["--defect"] {
+        try Defect.commit()
+        return
+      }
+      if arguments.first == "--print" {
+        printPrograms(try Options(Array(arguments.dropFirst())))
+        return
+      }
       if arguments.first == "--check" {
         _ = try Options(Array(arguments.dropFirst()))
         return
@@ -27,6 +35,13 @@ import Foundation
     } catch {
       fail("\(error)", code: 1)
     }
+  }
+
+  /// Prints programs as `--serve` reads them, with the line that asks for the answers.
+  static func printPrograms(_ options: Options) {
+    let generator = Generator(seed: options.seed, without: options.without)
+    for number in 0..<options.programs { print(generator.program(number).line) }
+    print("")
   }
 
   static func fail(_ sentence: String, code: Int32) -> Never {

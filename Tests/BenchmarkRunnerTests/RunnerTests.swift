@@ -11,6 +11,16 @@ struct RunnerTests {
   private static let source = SourceVersion(
     commit: "unknown", dirty: false, branch: "unknown", build: "unknown")
 
+  /// What a clock shows.
+  private final class Reading: Sendable {
+    private let nanoseconds: Atomic<Int>
+    var value: Int {
+      get { nanoseconds.load(ordering: .relaxed) }
+      set { nanoseconds.store(newValue, ordering: .relaxed) }
+    }
+    init(_ value: Int) { nanoseconds = Atomic(value) }
+  }
+
   private func scenario(_ parameters: [String: [Int]] = [:]) -> Scenario {
     Scenario(
       workload: "ping-pong", backends: ["native", "ucontext", "thread"], parameters: parameters,
@@ -20,13 +30,14 @@ struct RunnerTests {
   private func run(
     _ scenario: Scenario, _ log: FakeExecutor.Log = FakeExecutor.Log(),
     trouble: @escaping FakeExecutor.Trouble = { _, _ in nil },
-    shouldStop: @escaping @Sendable () -> Bool = { false }
+    shouldStop: @escaping @Sendable () -> Bool = { false },
+    clocks: Clocks = Clocks(wall: { 0 }, steady: { 0 })
   ) async throws(RunnerError) -> SessionRecord {
     let launch: BenchmarkRunner.Launch = {
       _ = await log.started()
       return FakeExecutor(log, trouble: trouble)
     }
-    let runner = BenchmarkRunner(pressure: { nil }, launch: launch)
+    let runner = BenchmarkRunner(pressure: { nil }, clocks: clocks, launch: launch)
     return try await runner.run(
       scenario, commandLine: "test", source: Self.source, hooks: RunHooks(shouldStop: shouldStop))
   }
@@ -53,6 +64,23 @@ struct RunnerTests {
     #expect(record.control?.blocks.count == 8)
     #expect(await log.executors == 1)
     #expect(await log.lines.last == "bye -")
+  }
+
+  @Test(
+    "A clock that is set while something is measured is told",
+    arguments: [(3600, "forward by 3600.0 s"), (-3600, "back by 3600.0 s"), (-1, "back by 1.0 s")])
+  func clockIsSet(seconds: Int, words: String) async throws {
+    let wall = Reading(5_000_000_000)
+    let setsClock: FakeExecutor.Trouble = { request, _ in
+      if request.op == .verify { wall.value = (5 + seconds) * 1_000_000_000 }
+      return nil
+    }
+    let record = try await run(
+      scenario(), trouble: setsClock, clocks: Clocks(wall: { wall.value }, steady: { 0 }))
+    #expect(record.report.notes.count == 1)
+    #expect(record.report.notes.first?.contains(words) == true, "\(record.report.notes)")
+    #expect(record.startedUnixNanoseconds == 5_000_000_000)
+    #expect(try await run(scenario()).report.notes.isEmpty)
   }
 
   @Test("A control that dies is told and stored with what it measured, and costs no row")

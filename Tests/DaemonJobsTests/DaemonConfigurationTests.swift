@@ -122,6 +122,17 @@ struct DaemonConfigurationTests {
     try body(path)
   }
 
+  @Test("What counts from the next start only is named")
+  func differencesThatWait() {
+    let start = DaemonConfiguration()
+    var now = start
+    now.queueLimit = 7
+    #expect(now.differencesThatWait(since: start) == [])
+    now.tcpPort = 8765
+    now.logLevel = .error
+    #expect(now.differencesThatWait(since: start) == ["log_level", "tcp_port"])
+  }
+
   @Test("A file is read; one that is not there sets nothing")
   func read() throws {
     try withFile("tcp_port: 8765") { path throws in

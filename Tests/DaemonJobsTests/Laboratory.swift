@@ -24,10 +24,17 @@ final class Laboratory {
   /// A clock that stands still until it is moved; begins at the epoch.
   final class Clock: Sendable {
     private let nanoseconds = Atomic(0)
-    var now: Int { nanoseconds.load(ordering: .relaxed) }
+    private let offset = Atomic(0)
+
+    /// What nobody sets.
+    var steady: Int { nanoseconds.load(ordering: .relaxed) }
+    var now: Int { steady + offset.load(ordering: .relaxed) }
     func advance(seconds: Int) {
       nanoseconds.add(seconds * 1_000_000_000, ordering: .relaxed)
     }
+
+    /// Sets the clock on the wall alone, from what it would be.
+    func setWall(seconds: Int) { offset.store(seconds * 1_000_000_000, ordering: .relaxed) }
   }
 
   /// What the kernel says of its pressure.
@@ -88,17 +95,19 @@ final class Laboratory {
     #expect(process.terminationStatus == 0)
   }
 
-  /// Holds the store as another process does in the middle of a write, until the pipe is closed.
-  func holdStore() throws -> Pipe {
+  /// Holds the store as another process does in the middle of a write, or of reading, until the pipe
+  /// is closed.
+  func holdStore(reading: Bool = false) throws -> Pipe {
     let (input, output) = (Pipe(), Pipe())
     _ = try Self.python(
       """
       import sqlite3,sys
       db = sqlite3.connect(sys.argv[1], isolation_level=None)
-      db.execute("BEGIN IMMEDIATE")
+      db.execute(sys.argv[2])
+      if sys.argv[2] == "BEGIN": db.execute("SELECT count(*) FROM job").fetchall()
       print("held", flush=True)
       sys.stdin.read()
-      """, store.path, input: input, output: output)
+      """, store.path, reading ? "BEGIN" : "BEGIN IMMEDIATE", input: input, output: output)
     #expect(try output.fileHandleForReading.read(upToCount: 5) == Data("held\n".utf8))
     return input
   }
@@ -123,7 +132,7 @@ final class Laboratory {
       version: "test",
       source: SourceVersion(commit: "unknown", dirty: false, branch: "unknown", build: "unknown"),
       launch: { stage.launch() }, pressurePercent: { pressure.value }, now: { clock.now },
-      timeZone: { TimeZone(secondsFromGMT: 0) ?? .current })
+      steady: { clock.steady }, timeZone: { TimeZone(secondsFromGMT: 0) ?? .current })
     return JobService(
       store: store, configuration: configuration, setting: setting,
       logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))

@@ -64,6 +64,28 @@ struct RowsParentTests {
     RowThread.run { check() }
   }
 
+  @Test("P5: while an ancestor is ended by its descendant, others can be reparented below it")
+  func aCircleForAWhile() throws {
+    let main = Greenlet.current
+    let top = Greenlet("top") {
+      do { try main.switch() } catch is GreenletExit { try main.switch() }
+    }
+    let child = Greenlet("child", parent: top) { try top.kill() }
+    let grandchild = Greenlet("grandchild", parent: top) { 0 }
+    try top.switch()
+    try child.switch()
+    #expect(top.parent === child && child.parent === top, "the ender is the parent for so long")
+    let other = Greenlet("other") { 0 }
+    try other.reparent(to: grandchild)
+    #expect(other.parent === grandchild)
+    #expect(throws: GreenletError.cyclicParent(greenlet: "child", parent: "grandchild")) {
+      try child.reparent(to: grandchild)
+    }
+    try child.kill()
+    #expect(top.parent === main && child.isDead)
+    try top.kill()
+  }
+
   @Test("P5: neither a greenlet itself nor a descendant may be its parent; the chain stays")
   func cyclesAreRefused() throws {
     let main = Greenlet.current

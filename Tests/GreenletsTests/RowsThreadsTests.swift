@@ -186,6 +186,21 @@ struct RowsThreadsTests {
     }
   }
 
+  @Test("H6: an unstarted one that goes on a thread without greenlets is counted, too")
+  func unstartedGoneElsewhere() async {
+    await #expect(processExitsWith: .success) {
+      let held = Place<Greenlet>()
+      JoinedThread.run { held.value = Greenlet { 0 } }
+      #expect(GreenletCensus.now.unstarted == 1)
+      // A thread that never asks for its greenlets has no counts of its own.
+      Thread.detachNewThread {
+        held.value = nil
+        exit(GreenletCensus.now.unstarted == 0 ? EXIT_SUCCESS : EXIT_FAILURE)
+      }
+      while true { pause() }
+    }
+  }
+
   @Test(
     "H10: memory does not grow, with finished greenlets, nor with threads that leave some",
     .enabled(if: gb_sanitizer_kind == gb_sanitizer_none, "a sanitizer keeps what was freed"))

@@ -210,6 +210,8 @@ import Testing
       (.queueFull(limit: 1), 75), (.full(path: "p"), 1),
       (.damagedBlob(path: "p", session: "s", run: 1), 8), (.sql(message: "no such table"), 64),
       (.database(path: "p", code: 13, message: "full"), 1),
+      (.notReadable(path: "p", reason: "permission denied"), 6),
+      (.database(path: "p", code: 778, message: "disk I/O error"), 1),
       (.database(path: "p", code: 267, message: "malformed"), 8),
     ] as [(StoreError, Int32)])
   func sentences(error: StoreError, code: Int32) {

@@ -8,18 +8,19 @@ struct TidyTests {
   static let floors: [[String]] = [
     [
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
-      "CSockets",
+      "CRegisters", "CSockets", "CStoreFaults",
     ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
     ["WorkloadKit", "Comparison", "DifferentialKit", "StressKit"],
     ["Backends", "Workloads", "DaemonAPI"],
     ["WorkerService", "ResultStore", "EngineStress"],
-    ["Executor", "DaemonClient", "StoreStress"],
+    ["Executor", "DaemonClient"],
     ["BenchmarkRunner", "StressRunner", "DaemonStress"],
     ["DaemonJobs", "DaemonServer"],
+    ["StoreStress"],
     ["GreenbenchCLI"],
-    ["greenbench", "bars", "differential", "overflows"],
+    ["greenbench", "bars", "differential"],
   ]
 
   /// Makes stacks and switches between them; knows nothing of measuring or storing.
@@ -48,6 +49,7 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
+    "CStoreFaults": ["StoreStress"],
   ]
 
   /// The only files that may contain unsafe code.
@@ -63,6 +65,18 @@ struct TidyTests {
     "Sources/GreenbenchCLI/DaemonLog.swift",
     "Sources/GreenbenchCLI/DetachedProcess.swift",
     "Sources/GreenbenchCLI/Table.swift",
+    "Sources/EngineStress/StressThread.swift",
+    "Sources/EngineStress/AddressLimit.swift",
+    "Sources/EngineStress/Crossing.swift",
+    "Sources/EngineStress/Digging.swift",
+    "Sources/EngineStress/FaultySource.swift",
+    "Sources/EngineStress/ForkedChild.swift",
+    "Sources/EngineStress/NearOverflow.swift",
+    "Sources/EngineStress/OtherFault.swift",
+    "Sources/EngineStress/Overflow.swift",
+    "Sources/EngineStress/RegisterWalk.swift",
+    "Sources/EngineStress/Registers.swift",
+    "Sources/EngineStress/SignalStorm.swift",
     "Sources/Greenlets/CorePool.swift",
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
@@ -114,13 +128,13 @@ struct TidyTests {
     "Sources/Stacks/StackPoolCore.swift",
     "Sources/Stacks/StackSlab.swift",
     "Sources/Stacks/StackTrimming.swift",
+    "Sources/StoreStress/Child.swift",
+    "Sources/StoreStress/FaultVFS.swift",
+    "Sources/StoreStress/SmallDisk.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",
     "Sources/bars/ShapeBars.swift",
-    "Sources/overflows/OtherFault.swift",
-    "Sources/overflows/Overflow.swift",
-    "Sources/overflows/Trial.swift",
   ]
 
   /// A file is read in one sitting.

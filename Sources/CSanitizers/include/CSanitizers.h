@@ -30,6 +30,24 @@ static inline bool gb_sanitizers_are_on(void) {
 /// next context on the same stack would be reported for touching them.
 void gb_stack_is_free(void *lowest, size_t size);
 
+/// Whether the process runs under Valgrind, and the build knows of it.
+bool gb_valgrind_is_on(void);
+
+/// Tells Valgrind of a stack, which could take a switch for a frame of the same size otherwise.
+///
+/// This and the next two do nothing in builds without GB_VALGRIND.
+void gb_stack_is_made(const void *lowest, size_t size);
+
+/// Tells Valgrind that a stack's memory is none any more.
+void gb_stack_is_gone(const void *lowest);
+
+/// Tells Valgrind that what lies there is about to be written, though it may be below the stack pointer
+/// that the stack was left with.
+void gb_stack_is_to_be_written(void *start, size_t size);
+
+/// Whether undefined behaviour of C is looked for.
+extern const bool gb_undefined_is_looked_for;
+
 /// What a sanitizer knows of one context.
 typedef struct gb_fiber {
     void *fake_stack;   // AddressSanitizer: saved while the context does not run

@@ -3,6 +3,11 @@
 #error "include CSwitch.h"
 #endif
 
+// x21 is where Swift returns an error, and zero while there is none. A function that copies its result
+// in its last call (memcpy, as a jump) does not set x21 again before: LLVM forgets that this asm lost
+// it. So whoever arrives finds no error there.
+#define GB_NO_ERROR "mov     x21, #0\n\t"
+
 /// Saves the running context in `from` and continues `to`, handing it a word in a register.
 ///
 /// x18 is the platform's own register on Darwin and is left alone; a compiler that uses it as a
@@ -25,7 +30,7 @@ gb_switch(gb_context *from, gb_context *to, uintptr_t word) {
         "ldp     x3, x4, [x1]\n\t"
         "mov     sp, x3\n\t"
         "br      x4\n\t"
-        "1:\n\t"
+        "1:\n\t" GB_NO_ERROR
         : "+r"(f), "+r"(t), "+r"(w)
         :
         : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
@@ -67,7 +72,7 @@ gb_switch(gb_context *from, gb_context *to, uintptr_t word) {
         "mov     x19, x9\n\t"                                                                \
         "mov     sp, x6\n\t"                                                                 \
         "br      x7\n\t"                                                                     \
-        "1:\n\t"                                                                             \
+        "1:\n\t" GB_NO_ERROR                                                                 \
         : "+r"(w), "+r"(t)                                                                   \
         : "r"(p)                                                                             \
         : "x0", "x1", "x3", "x4", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", \

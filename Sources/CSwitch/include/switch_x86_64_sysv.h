@@ -21,6 +21,11 @@
         "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)",        \
         "st(5)", "st(6)", "st(7)", "memory", "cc" GB_CLOBBER_AVX512
 
+// r12 is where Swift returns an error, and zero while there is none. A function that copies its result
+// in its last call (memcpy, as a jump) does not set r12 again before: LLVM forgets that this asm lost
+// it. So whoever arrives finds no error there.
+#define GB_NO_ERROR "xorl    %%r12d, %%r12d\n\t"
+
 /// Is not called.
 void gb_never(void) __attribute__((cold, noreturn));
 
@@ -43,7 +48,7 @@ gb_switch(gb_context *from, gb_context *to, uintptr_t word) {
         "movq    16(%%rsi), %%rbp\n\t"
         "movq    (%%rsi), %%rsp\n\t"
         "jmpq    *8(%%rsi)\n\t"
-        "1:\n\t"
+        "1:\n\t" GB_NO_ERROR
         : "+D"(from), "+S"(to), "+d"(word)
         :
         : "r15", GB_CLOBBER_MOST
@@ -70,7 +75,7 @@ never:
         "movq    %%rbp, 16(%%r15)\n\t"                                                       \
         "movq    %%rdi, %%rbp\n\t" RESTORE                                                   \
         "jmpq    *%%rcx\n\t"                                                                 \
-        "1:\n\t"                                                                             \
+        "1:\n\t" GB_NO_ERROR                                                                 \
         : "+d"(word), "+S"(t)                                                                \
         : "r"(p)                                                                             \
         : "rdi", GB_CLOBBER_MOST)
