@@ -40,7 +40,7 @@ struct Attacks: StressClass {
   private func perform(_ one: AttackCase, _ scene: AttackScene, _ trial: Trial) throws {
     let outcome: DaemonUnderTest.Outcome
     switch one.way {
-    case .daemon(let arguments): outcome = try scene.outcome(["daemon", "run"] + arguments)
+    case .daemon(let arguments): outcome = try scene.refusal(["daemon", "run"] + arguments)
     case .command(let arguments): outcome = try scene.outcome(arguments)
     case .served:
       try scene.daemon.start()
@@ -72,7 +72,7 @@ struct Attacks: StressClass {
     ] {
       try trial.require(try scene.mode(path), is: mode, "the mode of \(path)")
     }
-    let second = try scene.outcome(["daemon", "run"])
+    let second = try scene.refusal(["daemon", "run"])
     try trial.require(second.ending, is: .exited(75), "a second daemon: \(second.complaint)")
     try trial.require(
       second.complaint.contains("pid \(try daemon.pid)"), "it names another: \(second.complaint)")
@@ -136,8 +136,27 @@ final class AttackScene {
   /// A file to point at.
   var treasury: String { daemon.folder.appending(path: "treasury").path }
 
+  private var variables: [String: String] {
+    runtimeFolder.map { ["GREENBENCH_RUNTIME_DIR": $0] } ?? [:]
+  }
+
   func outcome(_ arguments: [String]) throws -> DaemonUnderTest.Outcome {
-    try daemon.greenbench(arguments, runtimeFolder.map { ["GREENBENCH_RUNTIME_DIR": $0] } ?? [:])
+    try daemon.greenbench(arguments, variables)
+  }
+
+  /// Runs a daemon that must not serve.
+  func refusal(_ arguments: [String]) throws -> DaemonUnderTest.Outcome {
+    let child = daemon.client(arguments, variables)
+    defer { child.end() }
+    try daemon.eventually("a daemon neither serves nor ends") {
+      if child.complaints.contains("\"listening\"") {
+        throw Finding("a daemon serves in spite of it: \(child.complaints)")
+      }
+      return child.isOver
+    }
+    guard let ending = child.wait(DaemonUnderTest.patience) else { throw Finding("it has no end") }
+    return DaemonUnderTest.Outcome(
+      ending: ending, output: child.output, complaint: child.complaints)
   }
 
   func makeFolder(_ mode: Int = 0o700) throws {

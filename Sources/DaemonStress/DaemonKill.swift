@@ -20,7 +20,12 @@ struct DaemonKill: StressClass {
 
   private static let killsEach = 10
 
-  private enum Victim: CaseIterable { case service, worker, workerFirst, whileStarting }
+  private enum Victim: CaseIterable {
+    case service, worker, workerFirst, whileStarting
+
+    /// The service at the moment of an answer to a submission, or between the two.
+    case atAnswer, inFlight
+  }
 
   private struct Kill {
     var victim: Victim
@@ -80,6 +85,19 @@ struct DaemonKill: StressClass {
       try trial.require(daemon.child?.isOver == false, "the service died with its worker")
       return
     case .service: daemon.kill()
+    case .atAnswer:
+      let (key, request) = ("answered-\(kill.jobs)", Jobs.tiny(kill.jobs))
+      ledger.ask(key, request)
+      let job = try daemon.wire().accepted(request, key: key)
+      daemon.kill()
+      ledger.acknowledge(key, job)
+    case .inFlight:
+      let (key, request) = ("asked-\(kill.jobs)", Jobs.tiny(kill.jobs))
+      ledger.ask(key, request)
+      let wire = try daemon.wire()
+      try wire.send(try Wire.submission(request, key: key))
+      usleep(kill.microseconds % 4000)
+      daemon.kill()
     case .workerFirst:
       if let worker { _ = Glibc.kill(worker, SIGKILL) }
       daemon.kill()

@@ -73,6 +73,11 @@ extension Wire {
     _ method: String, _ path: String, body: [UInt8]? = nil, headers: [String] = []
   ) throws(WireError) -> WireAnswer {
     try send(Self.request(method, path, body: body, headers: headers))
+    return try answer()
+  }
+
+  /// Waits for the next answer.
+  func answer() throws(WireError) -> WireAnswer {
     while true {
       if let answer = try takeAnswer() { return answer }
       guard try receive() else { throw .closed }

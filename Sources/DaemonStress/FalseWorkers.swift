@@ -13,6 +13,12 @@ struct FalseWorkers {
     try script(name, "'\(program)' \"$@\" | sed -u '\(expression)'")
   }
 
+  /// A true worker that is gone before it says a certain thing.
+  func dying(_ name: String, at words: String) throws -> String {
+    // A shell waits for all of a pipe: it is the shell that has to go.
+    try script(name, "'\(program)' \"$@\" | { sed -u '/\(words)/Q'; kill -9 $$; }")
+  }
+
   /// A script of its own.
   func script(_ name: String, _ line: String) throws -> String {
     let file = folder.appending(path: "\(name).sh")

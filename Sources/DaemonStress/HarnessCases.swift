@@ -83,7 +83,8 @@ enum HarnessCases {
         exit: 3, status: .garbled, failure: "a line over"),
       HarnessCase(
         name: "death at the first batch",
-        arguments: try lies("death", #"/"batches":\[/Q7"#), exit: 3, status: .crashed,
+        arguments: standIn(try workers.dying("death", at: #""batches":\["#)), exit: 3,
+        status: .crashed,
         failure: "worker died"),
       HarnessCase(
         name: "a greeting that is refused",

@@ -64,13 +64,14 @@ private struct Attacker {
   mutating func attack(_ socket: String) throws -> Int {
     let count = Int.random(in: 0..<Self.pipelinedMax, using: &mutations.generator)
     let parts = (0..<count).map { _ in mutations.spoken() }
-    let last = mutations.broken()
+    let hasToBeRefused = Int.random(in: 0..<3, using: &mutations.generator) == 0
+    let last = hasToBeRefused ? mutations.unsafeToAnswer() : mutations.broken()
     sent = (parts + [last]).map { String(String(decoding: $0, as: UTF8.self).prefix(600)) }
       .joined(separator: "\n---\n")
     let wire = try Wire(socket)
     try exchange(wire, parts)
     guard !isClosing else { return answered }
-    try breakOff(wire, last)
+    try breakOff(wire, last, Mutations.refusals.union(hasToBeRefused ? [] : [200]))
     return answered + 1
   }
 
@@ -109,7 +110,7 @@ private struct Attacker {
     }
   }
 
-  private func breakOff(_ wire: Wire, _ last: [UInt8]) throws {
+  private func breakOff(_ wire: Wire, _ last: [UInt8], _ allowed: Set<Int>) throws {
     do {
       try wire.send(last)
       wire.finish()
@@ -118,7 +119,7 @@ private struct Attacker {
       // Closed in the middle of what is too long, or with some of it unread: a refusal, too.
     }
     while let answer = try wire.takeAnswer() {
-      try judge(answer, Mutations.refusals.union([200]))
+      try judge(answer, allowed)
     }
     if !wire.received.isEmpty {
       throw Finding(

@@ -50,6 +50,9 @@ struct Mutations {
     }
   }
 
+  /// One that has to be refused, whatever else it says: who goes on after it can be led astray.
+  mutating func unsafeToAnswer() -> [UInt8] { [UInt8](one(of: Self.refused).utf8) }
+
   /// One that is no HTTP, or none that is safe to go on after: the connection ends with it.
   mutating func broken() -> [UInt8] {
     switch Int.random(in: 0..<8, using: &generator) {
@@ -189,6 +192,18 @@ struct Mutations {
     "GET /v1/status HTTP/1.1 trailing\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
     "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n",
   ]
+
+  private static let refused: [String] =
+    [
+      "Host: y", "Upgrade: websocket", "Content-Length: 1\r\nContent-Length: 2",
+      "Transfer-Encoding: gzip", "Transfer-Encoding: chunked, identity",
+      "Content-Length: 5\r\nTransfer-Encoding: chunked",
+      "X: " + String(repeating: "b", count: 17_000),
+      String(repeating: "X: y\r\n", count: 200) + "Z: z",
+    ].map { "GET /v1/status HTTP/1.1\r\nHost: x\r\n\($0)\r\n\r\n" } + [
+      "GET /v1/status HTTP/1.0\r\nHost: x\r\n\r\n", "GET //v1/status HTTP/1.1\r\nHost: x\r\n\r\n",
+      "GET /v1/status?" + String(repeating: "a", count: 9000) + " HTTP/1.1\r\nHost: x\r\n\r\n",
+    ]
 
   private static let badHeaders = [
     "no colon here", ": empty", "Spa ce: 1", "Na\u{00}me: 1", "Folded: a\r\n b", "N\u{e4}me: 1",

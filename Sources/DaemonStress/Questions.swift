@@ -33,8 +33,14 @@ extension Wire {
 
   /// Submits, and hands over the answer, whatever it is.
   func submit(_ job: JobRequest, key: String? = nil) throws -> WireAnswer {
+    try send(try Self.submission(job, key: key))
+    return try answer()
+  }
+
+  /// The bytes of a submission.
+  static func submission(_ job: JobRequest, key: String?) throws -> [UInt8] {
     let headers = key.map { ["\(DaemonProtocol.idempotencyHeader): \($0)"] } ?? []
-    return try ask(
+    return request(
       "POST", "/v1/jobs", body: [UInt8](try JSONEncoder().encode(job)), headers: headers)
   }
 
