@@ -4,10 +4,12 @@
 
 #include <alloca.h>
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
+#include <ucontext.h>
 
-static _Thread_local sigjmp_buf recovery;
+// A context and not a long jump: nothing in the package jumps.
+static _Thread_local ucontext_t recovery;
+static _Thread_local volatile int has_faulted;
 static _Thread_local volatile uintptr_t fault_address;
 static struct sigaction before_segv, before_bus;
 static char signal_stack[65536];
@@ -15,7 +17,8 @@ static char signal_stack[65536];
 static void recover(int number, siginfo_t *info, void *context) {
     (void)number, (void)context;
     fault_address = (uintptr_t)info->si_addr;
-    siglongjmp(recovery, 1);
+    has_faulted = 1;
+    setcontext(&recovery);
 }
 
 int gb_catch_faults(void) {
@@ -68,7 +71,10 @@ size_t gb_fill_stack(uintptr_t lowest, unsigned seed, bool further) {
 
 uintptr_t gb_fill_further(uintptr_t lowest, unsigned seed) {
     fault_address = 0;
-    if (!sigsetjmp(recovery, 1)) fill(lowest, seed, 1);
+    has_faulted = 0;
+    getcontext(&recovery);
+    // Reached once more from the handler.
+    if (!has_faulted) fill(lowest, seed, 1);
     return fault_address;
 }
 
