@@ -50,6 +50,8 @@ package struct ChildProcess: Sendable {
       do {
         try process.run()
       } catch {
+        // Foundation keeps the pipes of a process that it could not start, when descriptors are short.
+        for pipe in [input, output, errors] { Self.close(pipe) }
         return tell(.couldNotStart(reason: Self.reason(error, path)))
       }
       tell(.started(pid: process.processIdentifier))
@@ -88,6 +90,13 @@ package struct ChildProcess: Sendable {
   package func closeInput() {
     // Closed already, or nobody reads: both are what is wanted.
     try? input.fileHandleForWriting.close()
+  }
+
+  /// Closes both ends.
+  private static func close(_ pipe: Pipe) {
+    // One that could not be made has no ends, which is what is wanted.
+    try? pipe.fileHandleForReading.close()
+    try? pipe.fileHandleForWriting.close()
   }
 
   /// Reads lines until the end, and closes; false when one of them is too long.
