@@ -42,7 +42,6 @@ extension GreenletHub {
     whileUnheld: Bool
   ) throws {
     let parent = unsafe cell.core.pointee.parent
-    let killer = unsafe hub.pointee.currentHandle()
     // A large message may lie in a frame that died, so what is on its way is put aside.
     let aside = unsafe (hub.pointee.messageType, hub.pointee.pending, hub.pointee.failure)
     let departed = unsafe (hub.pointee.departed, hub.pointee.movedMessage)
@@ -60,7 +59,8 @@ extension GreenletHub {
     defer { unsafe cell.core.pointee.isEnding = wasEnding }
     for _ in 0..<tries {
       try unsafe prepare(cell, on: hub)
-      unsafe cell.core.pointee.parent = killer
+      // Held by nobody else: whose last handle goes while it ends another one is ended itself.
+      unsafe cell.core.pointee.parent = hub.pointee.currentHandle()
       unsafe hub.pointee.endings &+= 1
       let changes = unsafe hub.pointee.parentChanges
       unsafe hub.pointee.failure = GreenletExit()
