@@ -90,7 +90,7 @@ struct DamagedStore: StressClass {
       try expectDamaged(row[0], path)
       return
     }
-    throw Finding("no batches could be found in the file")
+    throw Skip("the script of this trial stores no batches whose place in the file can be told")
   }
 
   private func expectDamaged(_ session: String, _ path: String) throws {
