@@ -125,7 +125,9 @@ final class AccessPlayer {
   /// Two accesses of one variable, with a switch between them.
   private func conflict() {
     modify(&variables[0].value) {
-      do { try Greenlet(stacks: .pool(pool)) { 1 }.switch() } catch {}
+      do { try Greenlet(stacks: .pool(pool)) { 1 }.switch() } catch {
+        // Without the switch there is no conflict below, and the child that does not die is the finding.
+      }
       modify(&variables[0].value) {}
     }
   }

@@ -136,7 +136,7 @@ enum TrialThread {
   }
 
   private final class OneResult: @unchecked Sendable {
-    // Written before the semaphore is signalled, read after it was waited for.
+    // SAFETY (@unchecked Sendable): written before the semaphore is signalled, read after it was waited for.
     var value: Result<Void, any Error>?
   }
 }

@@ -30,7 +30,7 @@ public enum Waiting {
   }
 
   private final class Box<Value: Sendable>: @unchecked Sendable {
-    // Written before the semaphore is signalled, read after it was waited for.
+    // SAFETY (@unchecked Sendable): written before the semaphore is signalled, read after it was waited for.
     var result: Result<Value, any Error>?
   }
 }
