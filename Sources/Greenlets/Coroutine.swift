@@ -87,6 +87,7 @@ public struct Coroutine<Input, Output>: ~Copyable {
     unsafe cell.core.pointee.site = CreationSite(file: file, line: line)
     cell.put(body: body)
     cell.keep { cell, word in cell.runAll(Running.self, word) }
+    if cell.startBits.1 != 0 { cell.shareStart(of: Running.self) }
     if floatEnvironment == .own { cell.ownFloatEnvironment() }
   }
 

@@ -34,8 +34,8 @@ public import Stacks
 
   /// Takes the body out of `body`, runs it, and leaves with its result.
   ///
-  /// Captures nothing, so that making it allocates nothing. Uninitialised from the moment it runs:
-  /// the bits stay, for `startsWith`.
+  /// Captures nothing where it is specialised, so that making it allocates nothing; see
+  /// SharedStarts.swift. Uninitialised from the moment it runs: the bits stay, for `startBits`.
   ///
   /// - Returns: The word for the next body on this stack.
   @usableFromInline var start: Start?
@@ -227,6 +227,14 @@ public import Stacks
     unsafe startPlace.load(as: (UInt, UInt).self)
   }
 
+  /// What runs the body; whoever takes it owns it.
+  @inline(__always) func takeStart() -> CoroutineCore.Start {
+    // SAFETY: `keep` initialised it for this body.
+    let start = unsafe startPlace.assumingMemoryBound(to: CoroutineCore.Start?.self).move()
+    guard let start else { preconditionFailure("a coroutine without a body") }
+    return start
+  }
+
   /// Keeps a body until it starts.
   @inlinable @inline(__always) func put<Body>(body: consuming Body) {
     if Self.fitsBody(Body.self) {
@@ -261,7 +269,7 @@ public import Stacks
 
 /// The first frame of every coroutine, and of every later one on the same stack.
 ///
-/// Holds no reference while it waits: an idle stack owns nothing.
+/// Holds nothing while it waits but a count of what started the last body; see SharedStarts.swift.
 private func coroutineMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) {
   guard let argument = unsafe argument else { preconditionFailure("a coroutine without a core") }
   // SAFETY: `argument` is the core that `lay` passed.
@@ -273,8 +281,5 @@ private func coroutineMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) 
 }
 
 @inline(__always) private func start(_ cell: CoroutineCell, _ word: UInt) -> UInt {
-  // SAFETY: `keep` initialised it for this body; whoever runs it owns it.
-  let start = unsafe cell.startPlace.assumingMemoryBound(to: CoroutineCore.Start?.self).move()
-  guard let start else { preconditionFailure("a coroutine without a body") }
-  return start.run(cell, word)
+  cell.takeStart().run(cell, word)
 }

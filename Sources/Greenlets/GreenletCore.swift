@@ -211,12 +211,13 @@ public import Stacks
   ) {
     unsafe bodyPlace.initializeMemory(
       as: GreenletClosure<Input, Output>.self, to: GreenletClosure(body))
-    // SAFETY: the place is uninitialised while there is no body. The function captures nothing.
+    // SAFETY: the place is uninitialised while there is no body.
     unsafe startPlace.initializeMemory(
       as: GreenletCore.Start?.self,
       to: GreenletCore.Start { cell, word in
         cell.runAll(GreenletClosure<Input, Output>.self, word)
       })
+    if startBits.1 != 0 { shareStart(of: GreenletClosure<Input, Output>.self) }
     unsafe core.pointee.hasBody = true
   }
 

@@ -89,7 +89,7 @@ extension GreenletCell {
 
 /// The first frame of every greenlet, and of every later one on the same stack.
 ///
-/// Holds no reference while it waits: an idle stack owns nothing.
+/// Holds nothing while it waits but a count of what started the last body; see SharedStarts.swift.
 func greenletMain(_ argument: UnsafeMutableRawPointer?, _ first: UInt) {
   guard let argument = unsafe argument else { preconditionFailure("a greenlet without a core") }
   // SAFETY: `argument` is the core that takeStack passed.

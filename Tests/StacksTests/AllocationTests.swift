@@ -79,5 +79,24 @@
       // A handle is an object of three words; an unoptimised build wraps the body twice.
       #expect(bytes <= UInt64(rounds * 256))
     }
+
+    @Test("greenlets and coroutines that take turns on a stack leave nothing behind")
+    func kindsTakeTurns() async {
+      await #expect(processExitsWith: .success) {
+        let pool = StackPool(stackSize: .kibibytes(64))
+        func turn() throws {
+          let greenlet = Greenlet(stacks: .pool(pool)) { (number: Int) in number * 3 }
+          let triple: Int = try greenlet.switch(1)
+          let coroutine = try Coroutine<Int, Int>(on: pool) { _, first in first * 3 }
+          #expect(try coroutine.resume(triple).value == 9)
+        }
+        for _ in 0..<1000 { try turn() }
+        let before = try JemallocCounters.statistics.allocated.bytes
+        let rounds = 10_000
+        for _ in 0..<rounds { try turn() }
+        let left = try JemallocCounters.statistics.allocated.bytes - before
+        #expect(left < rounds, "\(left) bytes of \(rounds) rounds are left")
+      }
+    }
   }
 #endif
