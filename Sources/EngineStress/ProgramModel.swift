@@ -78,7 +78,9 @@ struct ProgramModel {
     var phase: Phase
     var parent: Int?
     var frames: [Frame] = []
-    var local = 0
+
+    /// Which of the `locals` is its own, or shared with it.
+    let localsIndex: Int
     var isFreed = false
   }
 
@@ -87,7 +89,12 @@ struct ProgramModel {
   let isWatched: Bool
 
   var plan = ProgramPlan()
-  var beings: [Being] = [Being(made: ProgramStep(), phase: .active, parent: nil, frames: [.body])]
+  var beings: [Being] = [
+    Being(made: ProgramStep(), phase: .active, parent: nil, frames: [.body], localsIndex: 0)
+  ]
+
+  /// The values of the local.
+  private var locals = [0]
 
   /// Slot 0 is main.
   var table: [Int?] = [0] + Array(repeating: nil, count: ProgramStep.slots - 1)
@@ -111,6 +118,19 @@ struct ProgramModel {
   }
 
   var hasSteps: Bool { plan.entries.count < steps.count }
+
+  /// The current one's value of the local.
+  var local: Int {
+    get { locals[beings[current].localsIndex] }
+    set { locals[beings[current].localsIndex] = newValue }
+  }
+
+  /// What a new one has of its creator's value, as an index.
+  private mutating func inherit(_ locals: ProgramStep.Locals) -> Int {
+    if locals == .share { return beings[current].localsIndex }
+    self.locals.append(locals == .copy ? local : 0)
+    return self.locals.count - 1
+  }
 
   mutating func log(_ what: ProgramLine.What, _ first: Int = 0, _ second: Int = 0) {
     plan.lines.append(ProgramLine(what, current, first, second))
@@ -148,7 +168,10 @@ struct ProgramModel {
   private mutating func act(_ step: ProgramStep) {
     switch step.verb {
     case .make:
-      beings.append(Being(made: step, phase: .unstarted, parent: table[step.other] ?? 0))
+      beings.append(
+        Being(
+          made: step, phase: .unstarted, parent: table[step.other] ?? 0,
+          localsIndex: inherit(step.locals)))
       table[step.slot] = beings.count - 1
     case .change: change(step)
     case .raiseInto: raiseInto(step)
@@ -156,8 +179,8 @@ struct ProgramModel {
     case .drop: drop(step)
     case .reparent: reparent(step)
     case .enter:
-      let level = Level(step: step, localBefore: beings[current].local)
-      beings[current].local = step.number
+      let level = Level(step: step, localBefore: local)
+      local = step.number
       beings[current].frames.append(.level(level))
     case .leave: leaveLevel()
     case .finish:
@@ -166,7 +189,7 @@ struct ProgramModel {
     case .raise: raise(step.fault)
     case .freeze: freeze(step)
     case .look: look()
-    case .set: beings[current].local = step.number
+    case .set: local = step.number
     case .failSwitch: failsNext = true
     }
   }
@@ -268,7 +291,7 @@ struct ProgramModel {
       sum * 32 + (one.flatMap { beings[$0].parent } ?? 31)
     }
     log(.looked, states, parents)
-    log(.looked, beings[current].local)
+    log(.looked, local)
   }
 
   private func state(of one: Int) -> Int {
@@ -282,6 +305,6 @@ struct ProgramModel {
 
   mutating func leaveLevel() {
     guard case .level(let level) = beings[current].frames.popLast() else { return }
-    beings[current].local = level.localBefore
+    local = level.localBefore
   }
 }

@@ -133,9 +133,9 @@ extension ProgramModel {
     case .error(let fault): fail(fault)
     case .value(let kind, let number):
       if takes == nil {
-        log(.got, -1, beings[current].local)
+        log(.got, -1, local)
       } else if takes == .any || takes == kind {
-        log(.got, code(kind) * 10_000 + number, beings[current].local)
+        log(.got, code(kind) * 10_000 + number, local)
       } else {
         fail(.typeMismatch)
       }
@@ -148,7 +148,7 @@ extension ProgramModel {
 
   /// A call of the current one throws.
   mutating func fail(_ fault: ProgramFault) {
-    log(.failed, fault.rawValue, beings[current].local)
+    log(.failed, fault.rawValue, local)
     unwind(fault)
   }
 

@@ -310,9 +310,16 @@ final class ProgramPlayer {
     let stacks: StackStrategy? =
       step.frames == .sliced ? .sliced : mode == .scarce || mode == .mixed ? .pool(pool) : nil
     let parent = table[step.other] ?? Greenlet.main
-    if step.flag { return Greenlet("\(me)", parent: parent, stacks: stacks) }
+    let locals: GreenletLocals.Inheritance =
+      switch step.locals {
+      case .empty: .empty
+      case .copy: .copy
+      case .share: .share
+      }
+    if step.flag { return Greenlet("\(me)", parent: parent, stacks: stacks, locals: locals) }
     let load = ProgramLoad(tally, me)
-    return Greenlet("\(me)", parent: parent, stacks: stacks) { (first: Input) in
+    return Greenlet("\(me)", parent: parent, stacks: stacks, locals: locals) {
+      (first: Input) in
       let (kind, number) = input.read(first)
       self.log(.started, me, kind.code, number)
       defer { withExtendedLifetime(load) {} }

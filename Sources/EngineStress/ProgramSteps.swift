@@ -31,6 +31,9 @@ struct ProgramStep: Hashable {
   /// What a greenlet has for frames.
   enum Frames: String { case own, sliced }
 
+  /// What a greenlet has of its creator's value of the local.
+  enum Locals: String { case empty, copy, share }
+
   /// Which errors a handler takes.
   enum Handler: String, CaseIterable { case none, error, exit, all }
 
@@ -50,12 +53,13 @@ struct ProgramStep: Hashable {
   /// Whether a body is missing, or whether a level has a cleanup.
   var flag = false
   var frames = Frames.own
+  var locals = Locals.empty
 
   var words: String {
     let taken = takes.map { $0.rawValue } ?? "anything"
     return switch verb {
     case .make:
-      "\(verb.rawValue) \(slot) of \(other), \(frames.rawValue) frames, "
+      "\(verb.rawValue) \(slot) of \(other), \(frames.rawValue) frames, \(locals.rawValue) locals, "
         + (flag ? "no body" : "\(taken) to \(gives.rawValue)")
     case .change: "switch \(slot) with \(gives.rawValue) \(number), for \(taken)"
     case .raiseInto: "throw \(fault) into \(slot), for \(taken)"
@@ -150,6 +154,10 @@ extension ProgramStep {
     case .mixed: step.frames = below(2) == 0 ? .sliced : .own
     default: break
     }
+    // Few: who asks for nothing takes the short ways.
+    let inheritances: [Locals] = [.copy, .share]
+    let inheritance = below(8)
+    if inheritance < inheritances.count { step.locals = inheritances[inheritance] }
     return step
   }
 }
