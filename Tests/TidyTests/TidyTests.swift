@@ -107,6 +107,7 @@ struct TidyTests {
     "Sources/Greenlets/GreenletWatchdog.swift",
     "Sources/Greenlets/Messages.swift",
     "Sources/Greenlets/OverflowReport.swift",
+    "Sources/Greenlets/SharedStarts.swift",
     "Sources/Greenlets/SliceCopies.swift",
     "Sources/Greenlets/SliceMover.swift",
     "Sources/Greenlets/SliceRegion.swift",
