@@ -12,7 +12,7 @@ struct ConcurrentClients: StressClass {
     expectation: "all answers are right, one job runs at a time, and clients take turns",
     goal: "10^5 requests; P99 of status under 50 ms",
     unit: "requests",
-    trials: TrialCounts(pr: 2, nightly: 24), secondsMax: 240)
+    trials: TrialCounts(pr: 2, nightly: 30), secondsMax: 240)
 
   private static let requestsEach = 24
 

@@ -20,6 +20,9 @@ enum BenchStep: CustomStringConvertible {
   /// Makes a coroutine, resumes it so often, and lets it go.
   case coroutine(Int)
 
+  /// Kills all, and gives all memory back.
+  case endAll
+
   init(_ generator: inout TrialGenerator) {
     let number = Int.random(in: 0..<24, using: &generator)
     self =
@@ -45,6 +48,7 @@ enum BenchStep: CustomStringConvertible {
     case .trim(let keep): "trim, keeping \(keep)"
     case .prewarm(let count): "prewarm \(count)"
     case .coroutine(let count): "a coroutine, resumed \(count) times"
+    case .endAll: "end all"
     }
   }
 }
@@ -123,6 +127,9 @@ final class EngineBench {
         let reply = try one.resume(word)
         if reply != -word { throw Finding("a coroutine answered \(reply) to \(word)") }
       }
+    case .endAll:
+      for one in greenlets { try one.kill() }
+      try pool.trim()
     }
   }
 

@@ -59,7 +59,8 @@ struct FailingOperation: StressClass {
     let size = ByteCount.kibibytes(16 << Int.random(in: 0...6, using: &trial.generator))
     let usesJemalloc = Bool.random(using: &trial.generator)
     let all = (0..<Self.stepCount).map { _ in BenchStep(&trial.generator) }
-    let steps = trial.steps(of: all.count).map { all[$0] }
+    // At the end memory goes back to its source, or no release would ever fail.
+    let steps = trial.steps(of: all.count).map { all[$0] } + [.endAll]
     trial.tell("the n-th \(kind.rawValue); \(size), \(options.stackGuard.rawValue)")
     for step in steps { trial.tell("\(step)") }
 
@@ -68,6 +69,10 @@ struct FailingOperation: StressClass {
       let pool = StackPool(source: injection.source, stackSize: size, options: options)
       injection.pool = pool
       guard try attempt(injection, number, steps, trial) else {
+        // With steps left out there may be none.
+        if number == 1, steps.count > all.count {
+          throw Finding("a whole schedule without a \(kind.rawValue): nothing was tried")
+        }
         return trial.figure("operations of a schedule", Double(number - 1))
       }
       trial.count()
@@ -90,6 +95,7 @@ struct FailingOperation: StressClass {
       try bench.make(step)
       slabsMost = max(slabsMost, pool.counters.slabs)
     }
+    try injection.purge()
     let hasHappened = injection.hasHappened
     // A suspension that throws does so when it ends.
     if hasHappened, injection.kind == .suspension { try bench.askAll() }
@@ -174,6 +180,13 @@ private final class Injection {
         return false
       #endif
     }
+  }
+
+  /// Has jemalloc give back at once what it would keep for a while.
+  func purge() throws {
+    #if GB_JEMALLOC
+      try arena?.purge()
+    #endif
   }
 
   func disarm() {

@@ -15,7 +15,7 @@ struct SignalStorm: StressClass {
     expectation: "registers and answers as without; no call interrupted; the signal mask unchanged",
     goal: "10 minutes, 0 mismatches",
     unit: "signals",
-    trials: TrialCounts(pr: 2 * Scene.all.count, nightly: 120 * Scene.all.count))
+    trials: TrialCounts(pr: 2 * Scene.all.count, nightly: 72 * Scene.all.count))
 
   /// What is done meanwhile.
   enum Scene {
