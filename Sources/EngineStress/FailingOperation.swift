@@ -58,7 +58,9 @@ struct FailingOperation: StressClass {
     // Large ones, too: then a few stacks are some slabs.
     let size = ByteCount.kibibytes(16 << Int.random(in: 0...6, using: &trial.generator))
     let usesJemalloc = Bool.random(using: &trial.generator)
-    let all = (0..<Self.stepCount).map { _ in BenchStep(&trial.generator) }
+    // Without a greenlet there is nothing that could fail.
+    let first = BenchStep.start(Int.random(in: 1...8, using: &trial.generator))
+    let all = [first] + (1..<Self.stepCount).map { _ in BenchStep(&trial.generator) }
     // At the end memory goes back to its source, or no release would ever fail.
     let steps = trial.steps(of: all.count).map { all[$0] } + [.endAll]
     trial.tell("the n-th \(kind.rawValue); \(size), \(options.stackGuard.rawValue)")
