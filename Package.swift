@@ -139,7 +139,7 @@ let package = Package(
     .target(
       name: "StoreStress",
       dependencies: [
-        "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "CContexts", "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
         "StressKit", logging,
       ],
       swiftSettings: strict),

@@ -13,7 +13,8 @@ struct DaemonKill: StressClass {
     name: "daemon-kill",
     injection:
       "kill -9 of the service, of its worker or of both, at random moments of a busy queue",
-    expectation: "acknowledged jobs are there, whole and once; those that ran begin anew",
+    expectation: "acknowledged jobs are there, whole and once; those that ran begin anew, or are "
+      + "interrupted where they asked for that",
     goal: "0 lost, 0 torn in 1,000 kills; ready again within 2 s",
     unit: "kills",
     trials: TrialCounts(pr: 3, nightly: 100), secondsMax: 300)
@@ -22,6 +23,9 @@ struct DaemonKill: StressClass {
 
   private enum Victim: CaseIterable {
     case service, worker, workerFirst, whileStarting
+
+    /// The service, in the middle of a job of its own.
+    case atWork
 
     /// The service at the moment of an answer to a submission, or between the two.
     case atAnswer, inFlight
@@ -36,9 +40,14 @@ struct DaemonKill: StressClass {
   func run(_ trial: Trial) throws {
     let kills = (0..<Self.killsEach).map { (number: Int) -> Kill in
       // Service alone is the usual death; short waits are likely: starting is a moment, too.
-      Kill(
-        victim: Int.random(in: 0..<3, using: &trial.generator) == 0
-          ? .service : Victim.allCases.randomElement(using: &trial.generator) ?? .service,
+      let usual: Victim? =
+        switch Int.random(in: 0..<4, using: &trial.generator) {
+        case 0: .service
+        case 1: .atWork
+        default: nil
+        }
+      return Kill(
+        victim: usual ?? Victim.allCases.randomElement(using: &trial.generator) ?? .service,
         microseconds: Moment.microseconds(&trial.generator),
         jobs: UInt64(number) << 32 | UInt64(trial.generator.next() >> 40))
     }
@@ -91,6 +100,15 @@ struct DaemonKill: StressClass {
       let job = try daemon.wire().accepted(request, key: key)
       daemon.kill()
       ledger.acknowledge(key, job)
+    case .atWork:
+      // Most of them are not to begin anew.
+      let resumes = kill.microseconds % 4 == 0
+      let request = Jobs.long(kill.jobs, blocks: 60, priority: 9, resumes: resumes)
+      ledger.ask("worked-\(kill.jobs)", request)
+      let job = try daemon.wire().accepted(request, key: "worked-\(kill.jobs)")
+      ledger.acknowledge("worked-\(kill.jobs)", job)
+      _ = try daemon.wire().follow(job.id) { $0.state != .queued }
+      daemon.kill()
     case .inFlight:
       let (key, request) = ("asked-\(kill.jobs)", Jobs.tiny(kill.jobs))
       ledger.ask(key, request)

@@ -110,7 +110,8 @@ final class Ledger: Sendable {
       let isWhole =
         switch job.state {
         case .done: job.session != nil && (job.exit == 0 || job.exit == 3)
-        case .interrupted: job.interruptions > 0
+        // Who begins anew does so three times.
+        case .interrupted: job.interruptions > (job.request.resumes ? 3 : 0)
         default: false
         }
       guard isWhole else {

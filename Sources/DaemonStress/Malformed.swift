@@ -35,6 +35,7 @@ struct Malformed: StressClass {
         throw Finding("connection \(step) of seed \(seeds[step]): \(error)\n\(daemon.log)")
       }
     }
+    for isChunked in [false, true] { try tooLong(daemon, isChunked: isChunked) }
     try trial.require(daemon.child?.isOver == false, "the daemon ended: \(daemon.log)")
     let served = friend.end()
     try trial.require(served.fault == nil, "somebody who behaves: \(served.fault ?? "")")
@@ -45,6 +46,24 @@ struct Malformed: StressClass {
       peak < Self.residentBytesMax,
       "the daemon took \(peak) bytes, \(Self.residentBytesMax) are allowed")
     try daemon.stop(trial)
+  }
+
+  /// One byte more than a body may have; nothing else is wrong with it before it is read.
+  private func tooLong(_ daemon: DaemonUnderTest, isChunked: Bool) throws {
+    let job = [UInt8](Mutations.job.utf8)
+    let count = DaemonProtocol.requestBytesMax + 1
+    let body = job + [UInt8](repeating: 0x20, count: count - job.count)
+    let chunked =
+      Mutations.chunkedHead + String(count, radix: 16) + "\r\n"
+      + String(decoding: body, as: UTF8.self) + "\r\n0\r\n\r\n"
+    let wire = try daemon.wire()
+    do {
+      try wire.send(isChunked ? [UInt8](chunked.utf8) : Wire.request("POST", "/v1/jobs", body: body))
+      let status = try wire.answer().status
+      guard status == 413 else { throw Finding("\(count) bytes of body are answered with \(status)") }
+    } catch WireError.closed {
+      // Closed with some of it unread: a refusal, too.
+    }
   }
 }
 

@@ -179,7 +179,7 @@ struct Mutations {
     "/v1/status?x=1", "/V1/STATUS", "/v1/schedules/none", "/v1/jobs/%D9%A1", "/v1/%zz",
   ]
 
-  private static let chunkedHead =
+  static let chunkedHead =
     "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     + "Transfer-Encoding: chunked\r\n\r\n"
 

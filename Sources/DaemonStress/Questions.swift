@@ -116,11 +116,13 @@ enum Jobs {
   }
 
   /// A run of about 5 ms a block.
-  static func long(_ seed: UInt64, blocks: Int, client: String = "stress") -> JobRequest {
+  static func long(
+    _ seed: UInt64, blocks: Int, client: String = "stress", priority: Int = 0, resumes: Bool = true
+  ) -> JobRequest {
     JobRequest(
       scenario: Scenario(
         workload: "ping-pong", backends: ["native"], blocks: blocks, batchesPerVisit: 2,
         batchNanoseconds: 500_000, seed: seed),
-      commandLine: "greenbench stress", client: client)
+      commandLine: "greenbench stress", client: client, priority: priority, resumes: resumes)
   }
 }

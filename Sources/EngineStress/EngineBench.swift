@@ -1,6 +1,7 @@
 // A pool with greenlets on it that a schedule plays with: what fails is kept, and what is left is counted.
 
 import Backends
+import Foundation
 import Greenlets
 import Stacks
 import StressKit
@@ -129,8 +130,29 @@ final class EngineBench {
       }
     case .endAll:
       for one in greenlets { try one.kill() }
+      try checkGuards()
       try pool.trim()
     }
+  }
+
+  /// Looks whether the kernel refuses to read the guard of each idle stack.
+  private func checkGuards() throws {
+    let pipe = Pipe()
+    let descriptor = pipe.fileHandleForWriting.fileDescriptor
+    try withExtendedLifetime(pipe) { try checkGuards(pool.idleCount, descriptor) }
+  }
+
+  private func checkGuards(_ count: Int, _ pipe: Int32) throws {
+    guard count > 0 else { return }
+    let stack = try pool.lend()
+    // SAFETY: the kernel reads, and says so where it may not.
+    let isOpen = unsafe stack.guardSize.bytes > 0 && write(pipe, stack.base, 1) == 1
+    do { try checkGuards(count - 1, pipe) } catch {
+      pool.takeBack(stack)
+      throw error
+    }
+    pool.takeBack(stack)
+    if isOpen { throw Finding("an idle stack has no guard in place") }
   }
 
   private func one(_ number: Int) -> Greenlet? {

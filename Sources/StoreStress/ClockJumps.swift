@@ -1,11 +1,10 @@
 // Clocks that are set: the time of day jumps at every look while a daemon has jobs to run.
 
+import CContexts
 import DaemonAPI
 import DaemonJobs
 import Dispatch
-import Executor
 import Foundation
-import Logging
 import Reports
 import ResultStore
 import StressKit
@@ -72,10 +71,20 @@ struct ClockJumps: StressClass {
     // To wait for quiet takes a while: once in a round.
     let waits = jump == nil
     let program = trial.program
-    let outcome = try Self.blocking {
+    try checkSteadyClock(trial)
+    let outcome = try Blocking.run {
       try await Self.measure(path, clock, program, waitsForQuiet: waits)
     }
     for job in outcome.jobs { try check(job, outcome, jump, trial) }
+  }
+
+  /// What batches are timed by is the kernel's clock that nobody can set.
+  private func checkSteadyClock(_ trial: Trial) throws {
+    let before = Int(DispatchTime.now().uptimeNanoseconds)
+    let seen = Int(gb_monotonic_ns())
+    let after = Int(DispatchTime.now().uptimeNanoseconds)
+    try trial.expect(
+      (before...after).contains(seen), "batches are timed by \(seen), not by \(before)...\(after)")
   }
 
   private func check(_ job: Job, _ outcome: Outcome, _ jump: Int?, _ trial: Trial) throws {
@@ -104,15 +113,8 @@ struct ClockJumps: StressClass {
   ) async throws -> Outcome {
     let store = try ResultStore(path: path)
     let begin = ContinuousClock.now
-    let setting = JobService.Setting(
-      version: "trial",
-      source: SourceVersion(commit: "unknown", dirty: false, branch: "unknown", build: "unknown"),
-      launch: { await WorkerProcess.launch(program) },
-      pressurePercent: { clock.pressure() },
-      now: { clock.now() })
-    let service = JobService(
-      store: store, configuration: DaemonConfiguration(), setting: setting,
-      logger: Logger(label: "trial", factory: { _ in SwiftLogNoOpLogHandler() }))
+    let service = JobService.ofTrial(
+      store, program, pressurePercent: { clock.pressure() }, now: { clock.now() })
     try await service.start()
     var outcome = Outcome()
     for number in 0..<3 {
@@ -134,28 +136,5 @@ struct ClockJumps: StressClass {
       outcome.notes[session] = try store.report(session).notes
     }
     return outcome
-  }
-
-  private final class Result<Value: Sendable>: Sendable {
-    let value = Mutex<Swift.Result<Value, any Error>?>(nil)
-  }
-
-  /// Waits on this thread for what tasks do on others.
-  private static func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () async throws -> Value
-  ) throws -> Value {
-    let (result, done) = (Result<Value>(), DispatchSemaphore(value: 0))
-    Task {
-      do {
-        let value = try await body()
-        result.value.withLock { $0 = .success(value) }
-      } catch {
-        result.value.withLock { $0 = .failure(error) }
-      }
-      done.signal()
-    }
-    done.wait()
-    guard let value = result.value.withLock({ $0 }) else { throw Finding("a task left no result") }
-    return try value.get()
   }
 }

@@ -18,7 +18,7 @@ struct DamagedStore: StressClass {
     trials: TrialCounts(pr: Damage.allCases.count * 3, nightly: Damage.allCases.count * 60))
 
   private enum Damage: String, CaseIterable {
-    case batches, pages, header, cut, log, index, newer, foreign, noDatabase, locked
+    case batches, pages, header, cut, freeList, log, index, newer, foreign, noDatabase, locked
   }
 
   /// How many damages a trial tries, one after another.
@@ -33,8 +33,9 @@ struct DamagedStore: StressClass {
     switch damage {
     case .locked: return try locked(trial, template, path)
     case .newer:
-      return try refused(trial, template, path, "PRAGMA user_version = 5000") {
-        if case .schemaTooNew(path, 5000, _) = $0 { true } else { false }
+      let version = try newerVersion(template, &trial.generator)
+      return try refused(trial, template, path, "PRAGMA user_version = \(version)") {
+        if case .schemaTooNew(path, version, _) = $0 { true } else { false }
       }
     case .foreign:
       return try refused(trial, template, path, "PRAGMA application_id = 7") {
@@ -49,6 +50,7 @@ struct DamagedStore: StressClass {
       switch damage {
       case .batches: try batches(trial, rows, path, bytes, &draw)
       case .log: try log(trial, template, path, &draw)
+      case .freeList: try freeList(path, bytes, &draw)
       case .index: try index(trial, template, path, &draw)
       case .noDatabase: try noDatabase(trial, path, &draw)
       default: try file(trial, damage, template, path, bytes, &draw)
@@ -153,6 +155,22 @@ struct DamagedStore: StressClass {
     }
   }
 
+  /// Free pages that there are not: all can be read, and only the look for damage tells.
+  private func freeList(
+    _ path: String, _ bytes: [UInt8], _ draw: inout TrialGenerator
+  ) throws {
+    var damaged = bytes
+    // Bytes 36 to 39 of the file count its free pages.
+    damaged[39] ^= UInt8.random(in: 1...255, using: &draw)
+    try put(damaged, path)
+    let store = try ResultStore(path: path)
+    do { try store.quickCheck() } catch {
+      guard case .database = error else { throw Finding("damage is told as \"\(error)\"") }
+      return
+    }
+    throw Finding("a file whose list of free pages is wrong is found sound")
+  }
+
   // MARK: The log
 
   /// A bit of the log: what was written after it is gone, all before is there.
@@ -208,6 +226,18 @@ struct DamagedStore: StressClass {
   }
 
   // MARK: Not ours, or not now
+
+  /// The next version, or one of later years.
+  private func newerVersion(
+    _ template: StoreTemplate, _ draw: inout TrialGenerator
+  ) throws -> Int {
+    let rows = try ResultStore(path: template.file.path, readOnly: true)
+      .query("SELECT user_version FROM pragma_user_version").rows
+    guard let version = rows.first?.first.flatMap({ Int($0) }) else {
+      throw Finding("a store without a version")
+    }
+    return version + (Bool.random(using: &draw) ? 1 : Int.random(in: 2...5000, using: &draw))
+  }
 
   private func refused(
     _ trial: Trial, _ template: StoreTemplate, _ path: String, _ sql: String,

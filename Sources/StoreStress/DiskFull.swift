@@ -1,5 +1,7 @@
 // Full disks: at a write, a checkpoint, or the making of the tables, on a disk of the trial's own.
 
+import DaemonAPI
+import DaemonJobs
 import Foundation
 import Reports
 import ResultStore
@@ -17,6 +19,8 @@ struct DiskFull: StressClass {
 
   func run(_ trial: Trial) throws {
     try FaultVFS.install()
+    // Few: a service waits a second before it tries again.
+    if trial.index % 20 == 7 { return try job(trial) }
     switch trial.index % 4 {
     case 0: try whileMade(trial)
     case 1, 2: try limited(trial)
@@ -108,6 +112,56 @@ struct DiskFull: StressClass {
       _ = try ResultStore(path: path).sessions(limit: 5)
     } catch {
       try trial.expect(error == .full(path: path), "opened on a full disk: \(error)")
+    }
+  }
+
+  /// A job ends while there is no room: who is told of its end finds it stored.
+  private func job(_ trial: Trial) throws {
+    let path = trial.scratch.appending(path: "results.sqlite").path
+    let (program, seed) = (trial.program, trial.generator.next())
+    trial.tell("a job ends without room")
+    defer { FaultVFS.clear() }
+    let end = try Blocking.run { () -> Job? in
+      let service = JobService.ofTrial(try ResultStore(path: path), program)
+      try await service.start()
+      let request = JobRequest(
+        scenario: Scenario(
+          workload: "control", backends: ["native"], blocks: 20, batchesPerVisit: 2,
+          batchNanoseconds: 1_000_000, seed: seed))
+      let id = try await service.submit(request, client: "trial", key: nil).job.id
+      let room = Task {
+        // There is room again when the service has met that there is none.
+        while await service.obstacle() == nil { try await Task.sleep(for: .milliseconds(1)) }
+        FaultVFS.clear()
+      }
+      var (isFull, end): (Bool, Job?) = (false, nil)
+      for await update in try await service.updates(job: id) {
+        switch update {
+        case .state(let job) where job.state.isFinal: end = job
+        // By then it is stored that it runs.
+        case .block where !isFull:
+          isFull = true
+          FaultVFS.setRoom(0)
+        default: break
+        }
+      }
+      room.cancel()
+      if let end { try Self.expectStored(end, path) }
+      FaultVFS.clear()
+      await service.drain(deadline: .seconds(60))
+      return end
+    }
+    try trial.expect(end?.state, is: .done, "a job that waited for room")
+  }
+
+  private static func expectStored(_ job: Job, _ path: String) throws {
+    let store = try ResultStore(path: path, readOnly: true)
+    let kept = try store.job(job.id)?.state
+    guard let session = job.session, kept == job.state else {
+      throw Finding("a job is told as \(job.state), and stored as \(kept.map { "\($0)" } ?? "none")")
+    }
+    guard try store.session(session).report.session == session else {
+      throw Finding("session \(session) is another's")
     }
   }
 

@@ -69,6 +69,7 @@ struct TidyTests {
     "Sources/EngineStress/AddressLimit.swift",
     "Sources/EngineStress/Crossing.swift",
     "Sources/EngineStress/Digging.swift",
+    "Sources/EngineStress/EngineBench.swift",
     "Sources/EngineStress/FaultySource.swift",
     "Sources/EngineStress/ForkedChild.swift",
     "Sources/EngineStress/NearOverflow.swift",

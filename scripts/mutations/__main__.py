@@ -8,12 +8,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
 import patches
 import report
 import stress
-from tree import Tree, digest
+from tree import Tree
 
 
 def arguments():
@@ -30,7 +29,7 @@ def arguments():
     reader.add_argument("--limit", type=int, default=900, metavar="SECONDS",
                         help="how long one class may take before it is killed")
     reader.add_argument("--resume", action="store_true",
-                        help="take over what an earlier run has found of the same program")
+                        help="take over what earlier runs have caught, beside their commits")
     reader.add_argument("--markdown", metavar="FILE", help="write the table as a page")
     reader.add_argument("--folder", help="where to build; .build-mutants unless given")
     reader.add_argument("--plan", action="store_true", help=argparse.SUPPRESS)
@@ -62,16 +61,13 @@ class Run:
             self.options.limit)
 
     def take_over(self):
-        """What an earlier run has found of this very program, by mutant."""
+        """What earlier runs have caught, by mutant."""
         if not self.options.resume:
             return {}
         try:
             with open(self.notes) as file:
                 known = json.load(file)
         except (FileNotFoundError, json.JSONDecodeError):
-            return {}
-        if known["program"] != digest(self.tree.clean):
-            report.say("the program is another one than that of the earlier run; beginning anew")
             return {}
         if not self.options.given_seed:
             self.options.seed = known["seed"]
@@ -80,7 +76,7 @@ class Run:
     def note(self):
         with open(self.notes, "w") as file:
             json.dump({
-                "program": digest(self.tree.clean), "seed": self.options.seed,
+                "seed": self.options.seed,
                 "found": [
                     {"patch": patch.text, "result": dataclasses.asdict(result)}
                     for patch, result in zip(self.chosen, self.results)],
@@ -99,7 +95,7 @@ class Run:
             report.say(f"{number} of {len(self.chosen)}: {result.line}")
 
     def judge(self, patch):
-        result = report.Result(patch.name, patch.defect)
+        result = report.Result(patch.name, patch.defect, commit=self.options.commit)
         try:
             result.build_seconds = self.tree.build_mutant(patch)
             if not self.options.build:
@@ -149,6 +145,8 @@ def machine():
 
 def command(options):
     words = ["scripts/mutants", f"--profile {options.profile}"]
+    if options.resume:
+        words.append("--resume")
     if options.only_expected:
         words.append("--only-expected")
     if options.only:
@@ -189,7 +187,6 @@ def run(options, chosen):
     # A run that is terminated takes the program and its children with it, as one that is interrupted.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     stress.process.adopt_orphans()
-    begin = time.monotonic()
     made = Run(options, chosen)
     made.go()
     if options.build:
@@ -200,8 +197,7 @@ def run(options, chosen):
     print(report.summary(made.results))
     if options.markdown:
         facts = {
-            "machine": machine(), "commit": options.commit, "command": command(options),
-            "seed": options.seed, "minutes": (time.monotonic() - begin) / 60}
+            "machine": machine(), "command": command(options), "seed": options.seed}
         with open(options.markdown, "w") as file:
             file.write(report.page(made.results, facts))
         report.say(f"wrote {options.markdown}")

@@ -19,6 +19,8 @@ class Result:
     # Until it was found, all classes that were asked before included; and of the build.
     stress_seconds: float = 0
     build_seconds: float = 0
+    # The commit without the defect.
+    commit: str = ""
     # Why it was not found.
     trouble: str = ""
 
@@ -67,18 +69,19 @@ def page(results, facts):
         "A class counts only if it finds nothing in the program without the defect, with the same seed.",
         "",
         f"- machine: {facts['machine']}",
-        f"- commit: `{facts['commit']}`",
-        f"- command: `{facts['command']}`, seed {facts['seed']}, {facts['minutes']:.0f} minutes",
+        f"- command: `{facts['command']}`, seed {facts['seed']}",
+        "- `stress` is the time until it was found, with all classes that were asked before;",
+        "  with `--resume`, what earlier commits caught stands beside their names",
         f"- {summary(results)}",
         "",
-        "| mutant | what is broken | caught by | stress | build | what was found | see it again |",
-        "|---|---|---|---:|---:|---|---|",
+        "| mutant | what is broken | caught by | stress | build | commit | what was found | see it again |",
+        "|---|---|---|---:|---:|---|---|---|",
     ]
     for one in results:
         cells = [
             f"`{one.name}`", one.defect, one.caught_by or "**nobody**",
             f"{one.stress_seconds:.0f} s", f"{one.build_seconds:.0f} s",
-            one.finding or one.trouble, f"`{one.replay}`" if one.replay else ""]
+            f"`{one.commit[:9]}`", one.finding or one.trouble, f"`{one.replay}`" if one.replay else ""]
         text.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(text) + "\n"
 
