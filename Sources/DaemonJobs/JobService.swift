@@ -160,11 +160,25 @@ public actor JobService: DaemonService {
   private func checkStore() {
     let store = store
     DispatchQueue.global(qos: .utility).async {
-      do {
+      do throws(StoreError) {
         try store.quickCheck()
       } catch {
-        Task { await self.note(.storeTrouble, nil, "\(error)") }
+        let words = error.isDamage ? "\(error)\(Self.setAside(store))" : "\(error)"
+        Task { await self.note(.storeTrouble, nil, words) }
       }
+    }
+  }
+
+  /// Copies a damaged store aside before more is written to it.
+  ///
+  /// - Returns: What became of that, for the end of a sentence.
+  private nonisolated static func setAside(_ store: ResultStore) -> String {
+    do {
+      return try store.copyAside()
+        ? "; as it was found it is kept in \(store.quarantine)"
+        : "; \(store.quarantine) is from an earlier time"
+    } catch {
+      return "; \(error)"
     }
   }
 

@@ -11,8 +11,8 @@ struct DamagedStore: StressClass {
     injection:
       "bits flip in batches, pages, header and log; the file is cut, foreign, newer, locked",
     expectation:
-      "damaged batches are always told, nothing crashes, what is not ours stays as it is, "
-      + "and busy is not damaged",
+      "damaged batches are always told, a damaged file is copied aside, nothing crashes, "
+      + "what is not ours stays as it is, and busy is not damaged",
     goal: "100 % of flips inside batches detected",
     unit: "damages",
     trials: TrialCounts(pr: Damage.allCases.count * 3, nightly: Damage.allCases.count * 60))
@@ -165,8 +165,11 @@ struct DamagedStore: StressClass {
     try put(damaged, path)
     let store = try ResultStore(path: path)
     do { try store.quickCheck() } catch {
-      guard case .database = error else { throw Finding("damage is told as \"\(error)\"") }
-      return
+      guard error.isDamage else { throw Finding("damage is told as \"\(error)\"") }
+      guard try store.copyAside(),
+        try Data(contentsOf: URL(filePath: store.quarantine)) == Data(damaged)
+      else { throw Finding("the copy of a damaged file is not what was found") }
+      return try StoreTemplate.remove(store.quarantine)
     }
     throw Finding("a file whose list of free pages is wrong is found sound")
   }
