@@ -21,7 +21,7 @@ struct Reproducibility: StressClass {
   /// then the number of operations is the same everywhere.
   private static let workloads = [
     ("ping-pong", "rounds=20000"), ("spawn", "count=3000"), ("ring", "members=500"),
-    ("alloc-churn", ""), ("deep-recursion", ""),
+    ("alloc-churn", ""), ("deep-recursion", "depth=500"),
   ]
 
   private static let backends = ["native", "greenlet", "sliced", "frozen", "ucontext"]

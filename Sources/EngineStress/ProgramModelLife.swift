@@ -211,9 +211,11 @@ extension ProgramModel {
 
   private mutating func hasComeBack(_ ending: Ending, _ outcome: Outcome) {
     let target = ending.target
-    // Put back, unless that would close a circle (P11).
+    // Put back, unless that would close a circle; main if who ended it would do so, too (P11).
     if let parent = ending.parentBefore, !isAncestor(target, of: parent) {
       beings[target].parent = parent
+    } else if let ender = beings[target].parent, isAncestor(target, of: ender) {
+      beings[target].parent = 0
     }
     var ending = ending
     switch outcome {
@@ -236,6 +238,7 @@ extension ProgramModel {
       plan.unraisable += 1
       if fault == .exitSwallowed && beings[ending.target].phase == .active {
         beings[ending.target].phase = .quarantined
+        beings[ending.target].parent = 0
         plan.quarantined += 1
       }
     }

@@ -68,18 +68,25 @@ public enum EngineCounters {
   /// - Complexity: O(1); locks the list of threads.
   public static var mainGreenlets: Int { ThreadList.count }
 
-  private static let hook = Mutex<(@Sendable (any Error) -> Void)?>(nil)
+  /// A function in a structure: as itself, generic memory wraps it anew each time that it is read and
+  /// set again, and the calls of a long chain of wraps overflow a stack.
+  private struct UnraisableHook {
+    let tell: @Sendable (any Error) -> Void
+  }
+
+  private static let hook = Mutex<UnraisableHook?>(nil)
 
   /// Is called with each error that nobody can be thrown, on the thread where it came up.
   ///
   /// A line on standard error when nil. One for all threads; setting it needs no care. It is called
   /// in the middle of ending a greenlet, so better not switch in it.
   public static var onUnraisable: (@Sendable (any Error) -> Void)? {
-    get { hook.withLock { $0 } }
+    get { hook.withLock { $0 }?.tell }
     set {
+      let new = newValue.map { UnraisableHook(tell: $0) }
       // The old one is let go of outside of the lock: what it captured may come back here.
       let old = hook.withLock { hook in
-        defer { hook = newValue }
+        defer { hook = new }
         return hook
       }
       withExtendedLifetime(old) {}

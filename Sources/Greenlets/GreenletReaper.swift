@@ -57,6 +57,8 @@ extension GreenletHub {
     let wasEnding = unsafe cell.core.pointee.isEnding
     unsafe cell.core.pointee.isEnding = true
     defer { unsafe cell.core.pointee.isEnding = wasEnding }
+    // Since the parent was noted: what the first try left changed, the second one has to look at.
+    var isAsBefore = true
     for _ in 0..<tries {
       try unsafe prepare(cell, on: hub)
       // Held by nobody else: whose last handle goes while it ends another one is ended itself.
@@ -68,7 +70,10 @@ extension GreenletHub {
       let word = unsafe transfer(hub, to: cell, 0, as: .throw)
       var failure: (any Error)?
       do { let _: Discarded = try unsafe hub.pointee.receive(word) } catch { failure = error }
-      cell.restore(parent: parent, isAsBefore: unsafe hub.pointee.parentChanges == changes)
+      isAsBefore = unsafe isAsBefore && hub.pointee.parentChanges == changes
+      unsafe cell.restore(parent: parent, isAsBefore: isAsBefore, on: hub)
+      // For another end that is under way: what it put in place can be a circle by now.
+      unsafe hub.pointee.endings &+= 1
       if let failure { throw failure }
       let isGone = unsafe cell.core.pointee.phase != .active
       if isGone || (whileUnheld && cell.isHeld) { return }
@@ -136,13 +141,19 @@ extension GreenletHub {
 extension GreenletCell {
   /// Puts the parent back after a kill, unless the greenlet made that one its own descendant.
   ///
+  /// Then whoever ended it stays its parent, or main if that one is its descendant, too: no circle of
+  /// parents outlasts a kill.
+  ///
   /// - Parameters:
   ///   - parent: The parent before.
   ///   - isAsBefore: Whether no parent has changed meanwhile: then there is nothing to look for, and
   ///     the end of a long chain takes no more than its length.
-  func restore(parent: Greenlet?, isAsBefore: Bool) {
-    if !isAsBefore, let parent, isAncestor(of: parent.cell) { return }
-    unsafe core.pointee.parent = parent
+  func restore(parent: Greenlet?, isAsBefore: Bool, on hub: UnsafeMutablePointer<GreenletHub>) {
+    guard !isAsBefore, let parent, isAncestor(of: parent.cell) else {
+      return unsafe core.pointee.parent = parent
+    }
+    guard let ender = unsafe core.pointee.parent, isAncestor(of: ender.cell) else { return }
+    unsafe core.pointee.parent = hub.pointee.mainHandle
   }
 
   /// Whether this is the other one, or one of its ancestors.
@@ -170,7 +181,12 @@ extension GreenletCell {
     unsafe core.pointee.usualHub = nil
     unsafe hub.pointee.counts.note(.quarantined)
     EngineCounters.countQuarantine()
+    // It may wait in the end of an ancestor, which has it for a parent: that circle would stay.
+    let parent = unsafe core.pointee.parent
+    unsafe core.pointee.parent = hub.pointee.mainHandle
     EngineCounters.report(
       unraisable: GreenletError.exitSwallowed(greenlet: unsafe core.pointee.name))
+    // It goes when all is in place: that may end it.
+    withExtendedLifetime(parent) {}
   }
 }

@@ -304,4 +304,19 @@ struct RowsDeathTests {
       #expect(errors.sorted == ["\(GreenletError.exitSwallowed(greenlet: "stubborn"))"])
     }
   }
+
+  @Test("a handler of errors may be read and set again at will: a stack has room for it afterwards")
+  func aHandlerIsNotWrapped() async {
+    await #expect(processExitsWith: .success) {
+      let main = Greenlet.current
+      let errors = RowResults()
+      EngineCounters.onUnraisable = { errors.add("\($0)") }
+      for _ in 0..<100_000 { EngineCounters.onUnraisable = EngineCounters.onUnraisable }
+      do {
+        let one = Greenlet { do { try main.switch() } catch { throw RowError(number: 13) } }
+        try one.switch()
+      }
+      #expect(errors.sorted == ["\(RowError(number: 13))"])
+    }
+  }
 }

@@ -281,4 +281,24 @@ struct RowsParentTests {
     try victim.kill()
     #expect(victim.parent === hub && victim.isDead && hub.state == .unstarted)
   }
+
+  @Test("P11: no circle of parents outlasts a kill by a child, whoever gets which parent meanwhile")
+  func noCircleStays() throws {
+    let main = Greenlet.current
+    let hub = Greenlet("hub") { 11 }
+    let victim = Greenlet("victim", parent: hub) {
+      do { try main.switch() } catch {
+        // Its killer is its parent now, so nothing is in the way of this.
+        try hub.reparent(to: Greenlet.current)
+        throw error
+      }
+    }
+    let killer = Greenlet("killer", parent: victim) { try victim.kill() }
+    try victim.switch()
+    try killer.switch()
+    #expect(victim.isDead && killer.isDead)
+    #expect(victim.parent === main && killer.parent === victim && hub.parent === victim)
+    try hub.kill()
+    #expect(hub.isDead)
+  }
 }
