@@ -139,7 +139,8 @@ let package = Package(
     .target(
       name: "StoreStress",
       dependencies: [
-        "CContexts", "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports", "ResultStore",
+        "CContexts", "CStoreFaults", "DaemonAPI", "DaemonJobs", "Executor", "Reports",
+        "ResultStore",
         "StressKit", logging,
       ],
       swiftSettings: strict),

@@ -58,9 +58,12 @@ struct Malformed: StressClass {
       + String(decoding: body, as: UTF8.self) + "\r\n0\r\n\r\n"
     let wire = try daemon.wire()
     do {
-      try wire.send(isChunked ? [UInt8](chunked.utf8) : Wire.request("POST", "/v1/jobs", body: body))
+      try wire.send(
+        isChunked ? [UInt8](chunked.utf8) : Wire.request("POST", "/v1/jobs", body: body))
       let status = try wire.answer().status
-      guard status == 413 else { throw Finding("\(count) bytes of body are answered with \(status)") }
+      guard status == 413 else {
+        throw Finding("\(count) bytes of body are answered with \(status)")
+      }
     } catch WireError.closed {
       // Closed with some of it unread: a refusal, too.
     }

@@ -21,7 +21,7 @@ struct Reproducibility: StressClass {
   /// then the number of operations is the same everywhere.
   private static let workloads = [
     ("ping-pong", "rounds=20000"), ("spawn", "count=3000"), ("ring", "members=500"),
-    ("alloc-churn", ""), ("deep-recursion", "depth=500"),
+    ("alloc-churn", ""), ("deep-recursion", "depth=1000"),
   ]
 
   private static let backends = ["native", "greenlet", "sliced", "frozen", "ucontext"]
@@ -35,6 +35,7 @@ struct Reproducibility: StressClass {
       """
       workload: \(workload)
       backends: [\(chosen.joined(separator: ", "))]
+      stack: 1MiB
       blocks: 4
       batches: 1
       batch: 10us

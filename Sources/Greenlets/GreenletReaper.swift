@@ -148,9 +148,11 @@ extension GreenletCell {
   ///   - parent: The parent before.
   ///   - isAsBefore: Whether no parent has changed meanwhile: then there is nothing to look for, and
   ///     the end of a long chain takes no more than its length.
+  ///   - hub: This thread's.
   func restore(parent: Greenlet?, isAsBefore: Bool, on hub: UnsafeMutablePointer<GreenletHub>) {
     guard !isAsBefore, let parent, isAncestor(of: parent.cell) else {
-      return unsafe core.pointee.parent = parent
+      unsafe core.pointee.parent = parent
+      return
     }
     guard let ender = unsafe core.pointee.parent, isAncestor(of: ender.cell) else { return }
     unsafe core.pointee.parent = hub.pointee.mainHandle

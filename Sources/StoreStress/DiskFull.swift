@@ -158,7 +158,8 @@ struct DiskFull: StressClass {
     let store = try ResultStore(path: path, readOnly: true)
     let kept = try store.job(job.id)?.state
     guard let session = job.session, kept == job.state else {
-      throw Finding("a job is told as \(job.state), and stored as \(kept.map { "\($0)" } ?? "none")")
+      throw Finding(
+        "a job is told as \(job.state), and stored as \(kept.map { "\($0)" } ?? "none")")
     }
     guard try store.session(session).report.session == session else {
       throw Finding("session \(session) is another's")

@@ -27,7 +27,9 @@ import Testing
       #expect(try !store.copyAside())
       let files = try FileManager.default.contentsOfDirectory(atPath: folder)
       #expect(
-        Set(files.filter { $0.contains("damaged") }) == ["r.sqlite.damaged", "r.sqlite.damaged-wal"])
+        Set(files.filter { $0.contains("damaged") }) == [
+          "r.sqlite.damaged", "r.sqlite.damaged-wal",
+        ])
       let copy = try ResultStore(path: store.quarantine)
       #expect(try copy.sessions(limit: 9).count == 1)
       #expect(try store.sessions(limit: 9).count == 2)
