@@ -73,13 +73,15 @@ class Run:
             self.options.seed = known["seed"]
         return {one["patch"]: report.Result(**one["result"]) for one in known["found"]}
 
-    def note(self):
+    def note(self, known):
+        # What was taken over and not come to yet stays noted: it was hours of building.
+        found = known | {patch.text: result for patch, result in zip(self.chosen, self.results)}
         with open(self.notes, "w") as file:
             json.dump({
                 "seed": self.options.seed,
                 "found": [
-                    {"patch": patch.text, "result": dataclasses.asdict(result)}
-                    for patch, result in zip(self.chosen, self.results)],
+                    {"patch": text, "result": dataclasses.asdict(result)}
+                    for text, result in found.items()],
             }, file, indent=1)
 
     def go(self):
@@ -91,7 +93,7 @@ class Run:
             if result is None or not result.caught_by:
                 result = self.judge(patch)
             self.results.append(result)
-            self.note()
+            self.note(known)
             report.say(f"{number} of {len(self.chosen)}: {result.line}")
 
     def judge(self, patch):
