@@ -57,8 +57,9 @@ extension GreenletHub {
     let wasEnding = unsafe cell.core.pointee.isEnding
     unsafe cell.core.pointee.isEnding = true
     defer { unsafe cell.core.pointee.isEnding = wasEnding }
-    // Since the parent was noted: what the first try left changed, the second one has to look at.
-    var isAsBefore = true
+    // Since the parent was noted: what the first try left changed, the second one has to look at. One
+    // that is being ended already may have its own descendant for a parent.
+    var isAsBefore = !wasEnding
     for _ in 0..<tries {
       try unsafe prepare(cell, on: hub)
       // Held by nobody else: whose last handle goes while it ends another one is ended itself.
