@@ -12,7 +12,7 @@ struct Registers: StressClass {
     injection: "random patterns in callee-saved registers, live values, MXCSR and x87, or FPCR",
     expectation:
       "bit for bit what they were, after every switch; stacks aligned, no direction flag",
-    goal: "10^7 switches a change, 10^9 a night, on each backend; fewer on frozen stacks",
+    goal: "10^7 switches a change, 10^9 a night, on each backend; fewer on slow ones",
     unit: "switches",
     trials: TrialCounts(pr: 3 * Way.all.count, nightly: 172 * Way.all.count))
 

@@ -72,7 +72,7 @@ struct ClockJumps: StressClass {
     let waits = jump == nil
     let program = trial.program
     try checkSteadyClock(trial)
-    let outcome = try Blocking.run {
+    let outcome = try Waiting.forResult {
       try await Self.measure(path, clock, program, waitsForQuiet: waits)
     }
     for job in outcome.jobs { try check(job, outcome, jump, trial) }

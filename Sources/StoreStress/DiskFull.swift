@@ -121,7 +121,7 @@ struct DiskFull: StressClass {
     let (program, seed) = (trial.program, trial.generator.next())
     trial.tell("a job ends without room")
     defer { FaultVFS.clear() }
-    let end = try Blocking.run { () -> Job? in
+    let end = try Waiting.forResult { () -> Job? in
       let service = JobService.ofTrial(try ResultStore(path: path), program)
       try await service.start()
       let request = JobRequest(
