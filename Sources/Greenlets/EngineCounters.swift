@@ -83,7 +83,8 @@ public enum EngineCounters {
   public static var onUnraisable: (@Sendable (any Error) -> Void)? {
     get { hook.withLock { $0 }?.tell }
     set {
-      let new = newValue.map { UnraisableHook(tell: $0) }
+      // Not by `map`: that is generic memory, too, in code which nobody specialised.
+      let new: UnraisableHook? = if let newValue { UnraisableHook(tell: newValue) } else { nil }
       // The old one is let go of outside of the lock: what it captured may come back here.
       let old = hook.withLock { hook in
         defer { hook = new }
