@@ -2,6 +2,7 @@
 
 public import BenchmarkRunner
 import DaemonAPI
+import FoundationEssentials
 import Logging
 
 /// Reads `daemon.yaml`.
@@ -24,7 +25,8 @@ public enum DaemonConfigurationFile {
     if let folder = environment["XDG_CONFIG_HOME"], folder.hasPrefix("/") {
       return "\(folder)/\(file)"
     }
-    return "\(environment["HOME"] ?? ".")/.config/\(file)"
+    return
+      "\(environment["HOME"] ?? FileManager.default.homeDirectoryForCurrentUser.path)/.config/\(file)"
   }
 
   /// Reads the settings from a file.

@@ -38,7 +38,7 @@ public struct GreenbenchCommand: AsyncParsableCommand {
       } else {
         try command.run()
       }
-      return ExitCodes.ok.rawValue
+      return flushed()
     } catch let code as ExitCode {
       return code.rawValue
     } catch let error as any ExitCoded {
@@ -47,6 +47,17 @@ public struct GreenbenchCommand: AsyncParsableCommand {
     } catch {
       return parserExit(error)
     }
+  }
+
+  /// What was printed must have arrived.
+  private static func flushed() -> Int32 {
+    // A reader that has left wanted no more.
+    if fflush(nil) != 0, errno != EPIPE {
+      let reason = POSIXErrorCode(rawValue: errno).map { "\($0)" } ?? "error \(errno)"
+      complain("standard output cannot be written: \(reason); what was printed is not complete")
+      return ExitCodes.internalError.rawValue
+    }
+    return ExitCodes.ok.rawValue
   }
 
   /// Spellings that people try, as the subcommands they mean.
@@ -86,7 +97,13 @@ public struct GreenbenchCommand: AsyncParsableCommand {
   }
 
   static func complain(_ message: String) {
-    FileHandle.standardError.write(Data("greenbench: \(folded(message))\n".utf8))
+    tell("greenbench: \(folded(message))")
+  }
+
+  /// Writes a line to standard error.
+  static func tell(_ line: String) {
+    // Nobody may read it any more; that is no reason to end before the work is done.
+    try? FileHandle.standardError.write(contentsOf: Data("\(line)\n".utf8))
   }
 }
 

@@ -60,7 +60,10 @@ struct JobWatch {
   }
 
   private static func end(_ complaint: String) -> Never {
-    if isatty(STDERR_FILENO) == 1 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    // A terminal that is gone needs no clean line.
+    if isatty(STDERR_FILENO) == 1 {
+      try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[K".utf8))
+    }
     GreenbenchCommand.complain(complaint)
     _exit(ExitCodes.interrupted.rawValue)
   }

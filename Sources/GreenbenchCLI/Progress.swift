@@ -68,5 +68,8 @@ final class ProgressLine {
     return "\(seconds / 60):\(rest < 10 ? "0" : "")\(rest)"
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) {
+    // A terminal that is gone shows nothing; the measurement goes on.
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
 }

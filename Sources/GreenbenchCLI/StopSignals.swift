@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM, for commands that have something to end first.
+// Ctrl-C, SIGTERM and their like, for commands that have something to end first.
 
 import Dispatch
 import Glibc
@@ -17,10 +17,15 @@ final class StopFlag: Sendable {
 final class StopSignals {
   private let sources: [any DispatchSourceSignal]
 
-  /// - Parameter act: Told how many signals have come, the present one included.
-  init(_ act: @escaping @Sendable (_ count: Int) -> Void) {
+  /// Ctrl-C and SIGTERM.
+  static var usual: [Int32] { [SIGINT, SIGTERM] }
+
+  /// - Parameters:
+  ///   - numbers: The signals.
+  ///   - act: Told how many signals have come, the present one included.
+  init(_ numbers: [Int32] = usual, _ act: @escaping @Sendable (_ count: Int) -> Void) {
     let count = Count()
-    sources = [SIGINT, SIGTERM].map { number in
+    sources = numbers.map { number in
       _ = signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler { act(count.next()) }

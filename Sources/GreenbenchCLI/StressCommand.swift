@@ -51,10 +51,32 @@ enum StressClasses {
       directoryHint: .isDirectory)
   }
 
+  /// Makes it, and sees to it that trials have room: one that meets a full disk says that the program
+  /// is wrong.
+  static func makeScratch() throws {
+    let path = scratch.path
+    do {
+      try FileManager.default.createDirectory(
+        at: scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      let facts = try FileManager.default.attributesOfFileSystem(forPath: path)
+      guard let free = facts[.systemFreeSize] as? NSNumber, free.int64Value < roomMin else {
+        return
+      }
+    } catch {
+      throw ValidationError("\(path) cannot be made; set TMPDIR to a folder of yours")
+    }
+    removeScratch()
+    throw ValidationError(
+      "\(path) has less than \(roomMin >> 20) MiB of room; free some, or set TMPDIR to another folder"
+    )
+  }
+
+  /// What trials that run beside one another may need, in bytes.
+  private static let roomMin: Int64 = 512 << 20
+
   /// Removes what the trials of this process left.
   static func removeScratch() {
-    // Most often it is not there any more.
-    try? FileManager.default.removeItem(at: scratch)
+    Scratch.remove(scratch)
   }
 }
 
@@ -107,7 +129,7 @@ struct StressTrialCommand: ParsableCommand {
         theClass, first: first, count: count, profile: profile, scratch: scratch,
         program: ThisProgram.path, executor: executor,
         whenTold: aloud
-          ? { FileHandle.standardError.write(Data("step: \($0)\n".utf8)) } : nil,
+          ? { GreenbenchCommand.tell("step: \($0)") } : nil,
         tell: { line in
           do {
             try FileHandle.standardOutput.write(contentsOf: Data((try line.text + "\n").utf8))

@@ -20,8 +20,10 @@ struct StressReplayCommand: ParsableCommand {
   @Argument(help: "The trial, a report's file, or a seed.")
   var what: String
 
-  @Option(help: "The profile it was found with.", transform: ProfileText.parse)
-  var profile = StressProfile.pr
+  @Option(
+    help: "The profile it was found with. Standard: what the file says, or pr.",
+    transform: ProfileText.parse)
+  var profile: StressProfile?
 
   @OptionGroup var executor: StressExecutor
   @OptionGroup var output: StressOutput
@@ -32,28 +34,42 @@ struct StressReplayCommand: ParsableCommand {
     )
   }
 
+  /// What to make again, and how it was made.
+  private struct Found {
+    var tokens: [TrialToken]
+    var profile = StressProfile.pr
+    var worker: String?
+  }
+
   func run() throws {
-    defer { StressClasses.removeScratch() }
     if SeedText.parse(what) != nil {
-      var all = try StressRunCommand.parse(["--seed", what, "--profile", profile.rawValue])
+      var all = try StressRunCommand.parse(
+        ["--seed", what, "--profile", (profile ?? .pr).rawValue])
       all.executor = executor
       all.output = output
       return try all.run()
     }
-    let tokens = try tokens()
-    var reports: [StressReport] = []
-    for token in tokens {
-      let theClass = try StressClasses.named(token.className)
-      var plan = StressPlan(
-        classes: [theClass.about], profile: profile, seed: token.seed, lanes: 1,
-        program: ThisProgram.path, scratch: StressClasses.scratch)
-      plan.executor = executor.worker
-      reports.append(try StressRunner.replay(token, plan, machine: StressClasses.machine))
-    }
-    guard var report = reports.first else {
+    let found = try found()
+    let classes = try found.tokens.map { try StressClasses.named($0.className).about }
+    guard !classes.isEmpty else {
       GreenbenchCommand.complain("\(what) has no failure in it; there is nothing to replay")
       throw ExitCode(ExitCodes.nothingRan.rawValue)
     }
+    try executor.check(isAskedBy: classes.map(\.name))
+    try output.prepare()
+    try StressClasses.makeScratch()
+    defer { StressClasses.removeScratch() }
+    let stop = StressStop(isPatient: false)
+    defer { withExtendedLifetime(stop) {} }
+    var reports: [StressReport] = []
+    for (token, about) in zip(found.tokens, classes) {
+      var plan = StressPlan(
+        classes: [about], profile: profile ?? found.profile, seed: token.seed, lanes: 1,
+        program: ThisProgram.path, scratch: StressClasses.scratch)
+      plan.executor = executor.worker ?? found.worker
+      reports.append(try StressRunner.replay(token, plan, machine: StressClasses.machine))
+    }
+    var report = reports[0]
     report.classes = reports.flatMap(\.classes).reduce(into: []) { all, one in
       if let place = all.firstIndex(where: { $0.name == one.name }) {
         all[place].add(one)
@@ -62,14 +78,12 @@ struct StressReplayCommand: ParsableCommand {
       }
     }
     report.seconds = reports.reduce(0) { $0 + $1.seconds }
-    for one in report.classes {
-      FileHandle.standardError.write(Data("\(StressTable.line(one))\n".utf8))
-    }
+    for one in report.classes { GreenbenchCommand.tell(StressTable.line(one)) }
     try output.conclude(report)
   }
 
-  private func tokens() throws -> [TrialToken] {
-    if let token = TrialToken(what) { return [token] }
+  private func found() throws -> Found {
+    if let token = TrialToken(what) { return Found(tokens: [token]) }
     guard let data = FileManager.default.contents(atPath: what) else { throw Self.refusal(what) }
     let report: StressReport
     do {
@@ -77,6 +91,22 @@ struct StressReplayCommand: ParsableCommand {
     } catch {
       throw ValidationError("\(what) is no report; name a file that `stress run --json` wrote")
     }
-    return report.classes.flatMap(\.findings).compactMap { TrialToken($0.token) }
+    guard report.format == StressReport.format else {
+      throw ValidationError(
+        "\(what) is of format \(report.format), and this program reads \(StressReport.format); "
+          + "replay it with the program that wrote it")
+    }
+    let tokens = try report.classes.flatMap(\.findings).map { finding in
+      guard let token = TrialToken(finding.token) else {
+        throw ValidationError(
+          "\"\(finding.token)\" in \(what) is no trial; write CLASS/SEED/NUMBER in its place")
+      }
+      return token
+    }
+    guard let profile = StressProfile(rawValue: report.profile) else {
+      throw ValidationError(
+        "\(what) has the profile \"\(report.profile)\", which there is not; mend the file")
+    }
+    return Found(tokens: tokens, profile: profile, worker: report.worker)
   }
 }

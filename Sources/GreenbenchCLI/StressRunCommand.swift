@@ -1,10 +1,9 @@
-// `greenbench stress run`: makes trials, shows, writes and stores what was found.
+// `greenbench stress run`: makes the trials of classes, and tells of each class as it ends.
 
 import ArgumentParser
 import BenchmarkRunner
 import Foundation
 import Reports
-import ResultStore
 import StressKit
 import StressRunner
 
@@ -19,75 +18,14 @@ enum ProfileText {
   }
 }
 
-/// Where a report of stress classes goes.
-struct StressOutput: ParsableArguments {
-  @Option(help: ArgumentHelp("Write the report as JSON; - is standard output.", valueName: "file"))
-  var json: String?
-
-  @Option(help: ArgumentHelp("Write the report as JUnit's XML.", valueName: "file"))
-  var junit: String?
-
-  @Option(
-    help: ArgumentHelp("Write the numbers beside their goals as Markdown.", valueName: "file"))
-  var markdown: String?
-
-  @Flag(help: "Do not keep the report in the result store.")
-  var noStore = false
-
-  @OptionGroup var store: StoreOptions
-
-  /// Writes, stores, and ends with the exit code.
-  func conclude(_ report: StressReport) throws {
-    if let json {
-      let text = try JSONDocument.text(report)
-      if json == "-" { print(text) } else { try write(text + "\n", to: json) }
-    }
-    if let markdown {
-      let abouts = StressClasses.all.map(\.about)
-      try write(StressMarkdown.text(report, classes: abouts), to: markdown)
-    }
-    if let junit { try write(JUnit.text(report), to: junit) }
-    if json != "-" { print(StressTable.text(report)) }
-    if !noStore { try ResultStore(path: store.file).appendStress(report) }
-    if report.failures > 0 { throw ExitCode(ExitCodes.rowFailed.rawValue) }
-    if report.isInterrupted { throw ExitCode(ExitCodes.interrupted.rawValue) }
-    if report.classes.allSatisfy({ $0.trials == 0 }) {
-      GreenbenchCommand.complain("nothing was tried here; the table says why")
-      throw ExitCode(ExitCodes.nothingRan.rawValue)
-    }
-  }
-
-  private func write(_ text: String, to path: String) throws {
-    do {
-      try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
-    } catch {
-      throw ValidationError("\(path) cannot be written; name a file in a folder that is there")
-    }
-  }
-}
-
-/// Whose executor is put to the test.
-struct StressExecutor: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "The executor that the class `executor` asks. Standard: this program's own worker.",
-      valueName: "program"))
-  var worker: String?
-
-  func validate() throws {
-    if let worker, !FileManager.default.isExecutableFile(atPath: worker) {
-      throw ValidationError("\(worker) cannot be executed; name a program that speaks the protocol")
-    }
-  }
-}
-
 /// `greenbench stress run [class...]`.
 struct StressRunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Runs classes of faults, all if none is named.",
     discussion: """
       Exit code 0 says that every trial went as it should, 3 that one did not: then its command for \
-      a replay is printed. What could not be tried here is said, and is neither.
+      a replay is printed. What could not be tried here is said, and is neither. Ctrl-C ends it after \
+      the trials that are being made, a second one at once and without a report.
       """)
 
   @Argument(help: ArgumentHelp("Classes, as `stress list` names them.", valueName: "class"))
@@ -127,18 +65,29 @@ struct StressRunCommand: ParsableCommand {
       }
     }
     for name in classes { _ = try StressClasses.named(name) }
+    try executor.check(isAskedBy: classes)
+  }
+
+  /// The command line that makes the same run again.
+  private func command(_ plan: StressPlan) -> String {
+    var words = ["greenbench stress run"] + classes
+    words += ["--profile", profile.rawValue, "--seed", TrialToken.text(of: plan.seed)]
+    for (name, value) in [("--seconds", seconds), ("--trials", trials)] {
+      if let value { words += [name, "\(value)"] }
+    }
+    if let worker = plan.executor { words += ["--worker", StressPlan.quoted(worker)] }
+    return (words + (first ? ["--first"] : [])).joined(separator: " ")
   }
 
   func run() throws {
     let chosen = StressClasses.all.map(\.about).filter {
       classes.isEmpty || classes.contains($0.name)
     }
-    let stop = StopFlag()
-    let signals = StopSignals { count in
-      if count > 1 { _exit(ExitCodes.interrupted.rawValue) }
-      stop.raise()
-    }
-    defer { withExtendedLifetime(signals) {} }
+    try output.prepare()
+    try StressClasses.makeScratch()
+    defer { StressClasses.removeScratch() }
+    let stop = StressStop(isPatient: true)
+    defer { withExtendedLifetime(stop) {} }
     var plan = StressPlan(
       classes: chosen, profile: profile,
       seed: seed.flatMap(SeedText.parse) ?? .random(in: 1...UInt64.max), lanes: lanes,
@@ -148,13 +97,11 @@ struct StressRunCommand: ParsableCommand {
     plan.stopsAtFirst = first
     plan.executor = executor.worker
     var hooks = StressHooks()
-    hooks.shouldStop = { stop.isUp }
-    hooks.ended = { one in
-      FileHandle.standardError.write(Data("\(StressTable.line(one))\n".utf8))
-    }
-    FileHandle.standardError.write(
-      Data("seed \(TrialToken.text(of: plan.seed)), profile \(profile.rawValue)\n".utf8))
-    defer { StressClasses.removeScratch() }
-    try output.conclude(StressRunner.run(plan, machine: StressClasses.machine, hooks: hooks))
+    hooks.shouldStop = stop.question
+    hooks.ended = { GreenbenchCommand.tell(StressTable.line($0)) }
+    GreenbenchCommand.tell("seed \(TrialToken.text(of: plan.seed)), profile \(profile.rawValue)")
+    var report = StressRunner.run(plan, machine: StressClasses.machine, hooks: hooks)
+    report.command = command(plan)
+    try output.conclude(report)
   }
 }

@@ -26,8 +26,12 @@ enum StressTable {
     let failed = report.classes.filter { $0.failures > 0 }
     let skipped = report.classes.filter { $0.trials == 0 }
     let trials = report.classes.reduce(0) { $0 + $1.trials }
-    var text = "\(report.classes.count) classes, \(trials) trials, seed \(report.seed): "
-    text += failed.isEmpty ? "all as it must be" : "\(report.failures) failures in "
+    let (classes, failures) = (report.classes.count, report.failures)
+    var text = "\(classes) \(classes == 1 ? "class" : "classes"), "
+    text += "\(trials) \(trials == 1 ? "trial" : "trials"), seed \(report.seed): "
+    text +=
+      failed.isEmpty
+      ? "all as it must be" : "\(failures) \(failures == 1 ? "failure" : "failures") in "
     text += failed.map(\.name).joined(separator: ", ")
     if !skipped.isEmpty {
       text += "; not tried here: " + skipped.map(\.name).joined(separator: ", ")

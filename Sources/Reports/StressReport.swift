@@ -20,6 +20,12 @@ public struct StressReport: Codable, Hashable, Sendable {
   /// What every trial's own seed is made of, as in `0x51c2`.
   public var seed: String
 
+  /// What was asked for, as a command; nil where nobody said.
+  public var command: String?
+
+  /// The executor that was put to the test; nil for the program's own.
+  public var worker: String?
+
   /// The machine and the program, as a run of workloads tells them.
   public var machine: [String: String]
 
@@ -46,7 +52,7 @@ public struct StressReport: Codable, Hashable, Sendable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case format, run, profile, seed, seconds, machine, classes
+    case format, run, profile, seed, command, worker, seconds, machine, classes
     case startedUTC = "started_utc"
     case isInterrupted = "interrupted"
   }
@@ -119,6 +125,9 @@ public struct StressFinding: Codable, Hashable, Sendable {
   /// What went wrong, in one sentence.
   public var what: String
 
+  /// The command that makes the trial again.
+  public var replay: String
+
   /// How many steps the trial had, and how many of them are left after shrinking; nil where a trial
   /// is one step.
   public var steps: Int?
@@ -128,17 +137,19 @@ public struct StressFinding: Codable, Hashable, Sendable {
   public var artefacts: [String: String]
 
   /// Makes one.
-  public init(token: String, what: String, artefacts: [String: String] = [:]) {
+  ///
+  /// - Parameter options: What the trial was made with, to be added to the command.
+  public init(
+    token: String, what: String, artefacts: [String: String] = [:], options: [String] = []
+  ) {
     self.token = token
     self.what = what
+    replay = (["greenbench stress replay", token] + options).joined(separator: " ")
     self.artefacts = artefacts
   }
 
   enum CodingKeys: String, CodingKey {
-    case token, what, steps, artefacts
+    case token, what, replay, steps, artefacts
     case stepsLeft = "steps_left"
   }
-
-  /// The command that makes the trial again.
-  public var replay: String { "greenbench stress replay \(token)" }
 }

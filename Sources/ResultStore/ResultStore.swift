@@ -66,7 +66,8 @@ public struct ResultStore: Sendable {
     let file = "greenbench/results.sqlite"
     // The XDG specification: a relative path is to be ignored.
     if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") { return "\(state)/\(file)" }
-    return "\(environment["HOME"] ?? ".")/.local/state/\(file)"
+    return
+      "\(environment["HOME"] ?? FileManager.default.homeDirectoryForCurrentUser.path)/.local/state/\(file)"
   }
 
   /// The newest sessions, without their batches.

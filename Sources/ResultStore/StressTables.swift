@@ -93,7 +93,8 @@ extension ResultStore {
         """,
       arguments: [run, name, finding.token, finding.what, finding.steps, finding.stepsLeft])
     let id = db.lastInsertedRowID
-    for (name, text) in finding.artefacts {
+    let kept = finding.artefacts.merging(["replay": finding.replay]) { own, _ in own }
+    for (name, text) in kept {
       try db.execute(
         sql: "INSERT INTO stress_artefact (finding_id, name, text) VALUES (?, ?, ?)",
         arguments: [id, name, text])

@@ -18,7 +18,7 @@ public struct TrialToken: Hashable, Sendable, CustomStringConvertible {
     self.className = className
     self.seed = seed
     self.index = index
-    self.omitted = omitted.sorted()
+    self.omitted = Set(omitted).sorted()
   }
 
   /// Reads what `description` writes; nil for any other text.
@@ -26,20 +26,24 @@ public struct TrialToken: Hashable, Sendable, CustomStringConvertible {
     let halves = text.split(separator: "~", omittingEmptySubsequences: false)
     let parts = halves[0].split(separator: "/", omittingEmptySubsequences: false)
     guard halves.count <= 2, parts.count == 3, !parts[0].isEmpty, parts[1].hasPrefix("0x"),
-      let seed = UInt64(parts[1].dropFirst(2), radix: 16), let index = Int(parts[2]), index >= 0
+      let seed = UInt64(parts[1].dropFirst(2), radix: 16), let index = Int(parts[2]),
+      (0..<Self.trialsMax).contains(index)
     else { return nil }
-    var omitted: [Int] = []
+    var omitted: Set<Int> = []
     if halves.count == 2 {
       for range in halves[1].split(separator: ",", omittingEmptySubsequences: false) {
         let ends = range.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
         guard let first = ends.first ?? nil, let last = ends.last ?? nil, ends.count <= 2,
           first <= last, last < Self.stepsMax
         else { return nil }
-        omitted += first...last
+        omitted.formUnion(first...last)
       }
     }
-    self.init(className: String(parts[0]), seed: seed, index: index, omitted: omitted)
+    self.init(className: String(parts[0]), seed: seed, index: index, omitted: Array(omitted))
   }
+
+  /// More trials than any run makes.
+  private static let trialsMax = 1 << 40
 
   /// More steps than any schedule has.
   private static let stepsMax = 10_000_000

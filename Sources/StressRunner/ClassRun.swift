@@ -98,9 +98,11 @@ struct ClassRun {
     switch (outcome.result?.verdict, outcome.death) {
     case (.failed(let what), _):
       finding = StressFinding(
-        token: "\(token)", what: what, artefacts: outcome.result?.artefacts ?? [:])
+        token: "\(token)", what: what, artefacts: outcome.result?.artefacts ?? [:],
+        options: plan.replayOptions)
     case (nil, .some(let death)):
-      finding = StressFinding(token: "\(token)", what: "the process of the trial \(death)")
+      finding = StressFinding(
+        token: "\(token)", what: "the process of the trial \(death)", options: plan.replayOptions)
     default: return nil
     }
     if !outcome.said.isEmpty {
@@ -114,11 +116,13 @@ struct ClassRun {
   private func shrunk(_ finding: StressFinding, _ token: TrialToken, steps: Int?) -> StressFinding {
     var smallest = finding
     var smallestToken = token
-    if let steps, steps > 1 {
+    // A token may leave steps out already.
+    let made = Set(0..<(steps ?? 0)).subtracting(token.omitted).sorted()
+    if let steps, made.count > 1 {
       struct Enough: Error {}
       let start = DispatchTime.now()
       var tries = 0
-      let left = Shortening.shortest(Array(0..<steps)) { kept in
+      let left = Shortening.shortest(made) { kept in
         tries += 1
         if tries > Self.shrinkTries || Self.seconds(since: start) > Self.shrinkSeconds {
           throw Enough()
@@ -176,7 +180,8 @@ struct ClassRun {
     var steps: Int?
     while true {
       // To start a program may take long on a machine that is busy.
-      switch process.next(within: isRunning ? about.secondsMax : Self.startSeconds) {
+      let seconds = isRunning ? about.secondsMax : Self.startSeconds
+      switch process.next(within: seconds) {
       case .line(.began(let index)): (next, isRunning, steps) = (index, true, nil)
       case .line(.planned(let count)): steps = count
       case .line(.ended(let result)):
@@ -190,7 +195,7 @@ struct ClassRun {
         _ = took(Outcome(steps: steps, death: "ended \(when)with \(how)", said: said), next)
         return
       case .silent(let said):
-        let death = "was silent for \(about.secondsMax) s, and was killed"
+        let death = "was silent for \(seconds) s, and was killed"
         _ = took(Outcome(steps: steps, death: death, said: said), next)
         return
       }

@@ -15,7 +15,8 @@ public enum JUnit {
       <testsuite name="greenbench stress \(escaped(report.profile))" tests="\(report.classes.count)" \
       failures="\(failed)" skipped="\(skipped)" time="\(rounded(report.seconds))" \
       timestamp="\(escaped(report.startedUTC))">
-      <properties><property name="seed" value="\(escaped(report.seed))"/></properties>
+      <properties><property name="seed" value="\(escaped(report.seed))"/>\
+      <property name="interrupted" value="\(report.isInterrupted)"/></properties>
       \(cases)
       </testsuite>
       </testsuites>
@@ -45,6 +46,11 @@ public enum JUnit {
     if isSkipped(one) {
       let reasons = escaped(one.skipped.joined(separator: "; "))
       return "\(start)><skipped message=\"\(reasons)\"/></testcase>"
+    }
+    if !one.skipped.isEmpty {
+      // Some of it was tried, and passed.
+      let reasons = escaped(one.skipped.map { "not tried: \($0)" }.joined(separator: "\n"))
+      return "\(start)><system-out>\(reasons)</system-out></testcase>"
     }
     return "\(start)/>"
   }

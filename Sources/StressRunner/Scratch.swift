@@ -1,10 +1,10 @@
 // Folders of trials: removed even when a trial has locked itself out of them.
 
-import Foundation
+public import Foundation
 
-enum Scratch {
+public enum Scratch {
   /// Removes a folder and all below it.
-  static func remove(_ folder: URL) {
+  public static func remove(_ folder: URL) {
     do {
       try FileManager.default.removeItem(at: folder)
     } catch {

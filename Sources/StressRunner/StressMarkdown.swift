@@ -14,12 +14,13 @@ public enum StressMarkdown {
   public static func text(_ report: StressReport, classes: [StressClassAbout]) -> String {
     let abouts = Dictionary(classes.map { ($0.name, $0) }) { first, _ in first }
     let facts = report.machine.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let fallback = "greenbench stress run --profile \(report.profile) --seed \(report.seed)"
     var text = """
       # What the stress classes came to
 
-      Made by `greenbench stress run --profile \(report.profile) --seed \(report.seed) --markdown FILE` on \
-      \(report.startedUTC): \(report.failures) failures in \(report.classes.count) classes, \
-      \(Int(report.seconds)) s\(report.isInterrupted ? ", ended early" : "").
+      Made by `\(report.command ?? fallback) --markdown FILE` on \
+      \(report.startedUTC): \(counted(report.failures, "failure")) in \
+      \(counted(report.classes.count, "class", "classes")), \(Int(report.seconds)) s\(report.isInterrupted ? ", ended early" : "").
 
       | class | puts wrong | must be | goal | trials | looked at | failures | s | figures |
       |---|---|---|---|---:|---:|---:|---:|---|
@@ -36,10 +37,16 @@ public enum StressMarkdown {
       ]
       text += "| " + cells.map(cell).joined(separator: " | ") + " |\n"
     }
-    for finding in report.classes.flatMap(\.findings) {
+    let findings = report.classes.flatMap(\.findings)
+    for finding in findings {
       text += "\n- \(cell(finding.what)): `\(finding.replay)`"
     }
+    if !findings.isEmpty { text += "\n" }
     return text + "\nThe machine: " + facts.joined(separator: ", ") + ".\n"
+  }
+
+  private static func counted(_ count: Int, _ one: String, _ more: String? = nil) -> String {
+    "\(count) \(count == 1 ? one : more ?? one + "s")"
   }
 
   private static func cell(_ text: String) -> String {

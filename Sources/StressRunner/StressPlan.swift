@@ -34,6 +34,28 @@ public struct StressPlan: Sendable {
   /// Where trials make their files.
   public var scratch: URL
 
+  /// What a replay needs beside the trial's name.
+  var replayOptions: [String] {
+    var options: [String] = []
+    if profile != .pr { options += ["--profile", profile.rawValue] }
+    if let executor { options += ["--worker", Self.quoted(executor)] }
+    return options
+  }
+
+  /// As a shell takes it.
+  public static func quoted(_ word: String) -> String {
+    let isPlain = word.utf8.allSatisfy { byte in
+      switch UInt8(byte) {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: "/._-+=:@%,".utf8.contains(byte)
+      }
+    }
+    if isPlain, !word.isEmpty { return word }
+    return "'" + word.replacing("'", with: "'\\''") + "'"
+  }
+
   /// Makes one.
   public init(
     classes: [StressClassAbout], profile: StressProfile, seed: UInt64, lanes: Int, program: String,

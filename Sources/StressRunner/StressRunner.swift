@@ -24,6 +24,7 @@ public enum StressRunner {
       run: UUID().uuidString.lowercased(), startedUTC: Date.now.formatted(.iso8601),
       profile: plan.profile.rawValue, seed: TrialToken.text(of: plan.seed), machine: machine,
       classes: [])
+    report.worker = plan.executor
     let start = DispatchTime.now()
     let ended = Mutex<[String: StressClassReport]>([:])
     let isOver = Atomic(false)
@@ -59,6 +60,11 @@ public enum StressRunner {
     return report
   }
 
+  /// Kills the processes of all trials, and waits until they are gone.
+  ///
+  /// For somebody who leaves at once: what the trials would have told is lost.
+  public static func abandon() { TrialProcess.killAll() }
+
   /// Makes one trial again, as its token says.
   ///
   /// - Parameters:
@@ -79,6 +85,7 @@ public enum StressRunner {
       run: UUID().uuidString.lowercased(), startedUTC: Date.now.formatted(.iso8601),
       profile: plan.profile.rawValue, seed: TrialToken.text(of: plan.seed), machine: machine,
       classes: [])
+    report.worker = plan.executor
     let start = DispatchTime.now()
     report.classes = [ClassRun(about: about, plan: plan, shouldStop: { false }).replay(token)]
     report.seconds = ClassRun.seconds(since: start)

@@ -31,10 +31,16 @@ final class TrialProcess: Sendable {
     var pid: Int32?
     var news: [News] = []
     var said: [String] = []
+
+    /// It wrote without end, and is killed for it.
+    var isEndless = false
   }
 
   /// How many lines of its standard error are kept.
   private static let saidMax = 400
+
+  /// Those that run now.
+  private static let live = Mutex<Set<Int32>>([])
 
   private let state = Mutex(State())
   private let arrived = DispatchSemaphore(value: 0)
@@ -67,11 +73,24 @@ final class TrialProcess: Sendable {
     }
   }
 
+  /// Kills all there are, and waits a while for their ends.
+  static func killAll() {
+    for _ in 0..<200 {
+      let isOver = live.withLock { pids in
+        for pid in pids { _ = kill(pid, SIGKILL) }
+        return pids.isEmpty
+      }
+      if isOver { return }
+      usleep(10_000)
+    }
+  }
+
   private func take(_ piece: ChildProcess.Piece) {
     state.withLock { state in
       switch piece {
       case .started(let pid):
         state.pid = pid
+        _ = Self.live.withLock { $0.insert(pid) }
         return
       case .complaint(let line):
         if state.said.count == Self.saidMax { state.said.removeFirst(Self.saidMax / 2) }
@@ -82,13 +101,17 @@ final class TrialProcess: Sendable {
         guard let line = TrialLine(text) else { return }
         state.news.append(.line(line))
       case .lineTooLong:
-        state.news.append(.ended(how: "an endless line", isGood: false, said: state.said))
-
+        state.isEndless = true
+        if let pid = state.pid { _ = kill(pid, SIGKILL) }
+        return
       case .ended(let ending):
         // Its number may be another's now.
+        if let pid = state.pid { _ = Self.live.withLock { $0.remove(pid) } }
         state.pid = nil
         state.news.append(
-          .ended(how: "\(ending)", isGood: ending == .exited(0), said: state.said))
+          .ended(
+            how: state.isEndless ? "an endless line" : "\(ending)",
+            isGood: !state.isEndless && ending == .exited(0), said: state.said))
       case .couldNotStart(let reason):
         state.news.append(.ended(how: "not started: \(reason)", isGood: false, said: []))
       }

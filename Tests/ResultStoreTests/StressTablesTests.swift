@@ -58,6 +58,10 @@ import Testing
           WHERE uuid = '\(Samples.uuid(1))' ORDER BY name
           """
         ).rows == [
+          [
+            "leaks", "leaks/0x51c2/2~3,4", "2 greenlets left", "5", "3", "replay",
+            "greenbench stress replay leaks/0x51c2/2~3,4",
+          ],
           ["leaks", "leaks/0x51c2/2~3,4", "2 greenlets left", "5", "3", "schedule", "one\ntwo"],
           ["leaks", "leaks/0x51c2/2~3,4", "2 greenlets left", "5", "3", "seed", "0x51c2"],
         ])

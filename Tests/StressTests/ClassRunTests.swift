@@ -32,6 +32,8 @@ struct ClassRunTests {
         if name == "crashes" and index == 1:
             print("last words", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGSEGV)
+        if name == "floods" and index == 1:
+            while True: sys.stdout.write("endless " * 100_000)
         if name == "hangs" and index == 1:
             signal.pause()
         if name == "fails" and index > 0:
@@ -51,7 +53,8 @@ struct ClassRunTests {
     """#
 
   private func report(
-    _ name: String, trials: Int = 4, secondsMax: Int = 60, stopsAtFirst: Bool = false
+    _ name: String, trials: Int = 4, secondsMax: Int = 60, stopsAtFirst: Bool = false,
+    regressions: [TrialToken] = []
   ) throws -> StressClassReport {
     let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -66,9 +69,10 @@ struct ClassRunTests {
       name: name, injection: "", expectation: "", goal: "", unit: "checks",
       trials: TrialCounts(pr: trials, nightly: trials), secondsMax: secondsMax)
     var plan = StressPlan(
-      classes: [about], profile: .pr, seed: 7, lanes: 1, program: program,
+      classes: [about], profile: .nightly, seed: 7, lanes: 1, program: program,
       scratch: folder.appending(path: "scratch"))
     plan.stopsAtFirst = stopsAtFirst
+    plan.regressions = regressions
     let report = StressRunner.run(plan, machine: [:], hooks: StressHooks())
     return try #require(report.classes.first)
   }
@@ -102,6 +106,21 @@ struct ClassRunTests {
     #expect(one.trials == 4 && one.failures == 1 && one.checks == 30)
     #expect(one.findings.map(\.token) == ["hangs/0x7/1"])
     #expect(one.findings.first?.what.contains("silent for 1 s") == true)
+  }
+
+  @Test func aLineWithoutEndIsAFindingAndItsProcessIsKilled() throws {
+    let one = try report("floods")
+    #expect(one.trials == 4 && one.failures == 1)
+    #expect(one.findings.first?.what.contains("an endless line") == true)
+  }
+
+  @Test func aShortenedTrialIsShrunkFromWhereItIs() throws {
+    let token = TrialToken(className: "shrinks", seed: 7, index: 1, omitted: [0, 5, 19])
+    let one = try report("shrinks", trials: 1, regressions: [token])
+    let finding = try #require(one.findings.first)
+    #expect(finding.token == "shrinks/0x7/1~0-2,4-16,18-19")
+    #expect(
+      finding.replay == "greenbench stress replay shrinks/0x7/1~0-2,4-16,18-19 --profile nightly")
   }
 
   @Test func aProcessThatLeavesEarlyIsAFinding() throws {

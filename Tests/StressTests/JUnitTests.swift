@@ -39,14 +39,17 @@ struct JUnitTests {
     bad.findings = [
       StressFinding(
         token: "bad/0x1/3", what: awkward, artefacts: ["schedule": "one\n\ttwo \(awkward)"]),
-      StressFinding(token: "bad/0x1/4", what: "another"),
+      StressFinding(token: "bad/0x1/4", what: "another", options: ["--profile", "nightly"]),
     ]
     var skipped = StressClassReport(name: "skipped", unit: "checks")
     skipped.skipped = ["no root; \(awkward)", "another"]
+    var partly = good
+    (partly.name, partly.skipped) = ("partly", ["no \(awkward)"])
     var report = StressReport(
       run: "r", startedUTC: "2026-11-23T06:40:00Z", profile: "pr", seed: "0x1", machine: [:],
-      classes: [good, bad, skipped])
+      classes: [good, bad, skipped, partly])
     report.seconds = 61.25
+    report.isInterrupted = true
     return report
   }
 
@@ -60,11 +63,11 @@ struct JUnitTests {
   @Test func isXMLWithACaseForEachClass() throws {
     let reader = try read(JUnit.text(Self.report))
     let suite = try #require(reader.all("testsuite").first)
-    #expect(suite["tests"] == "3" && suite["failures"] == "1" && suite["skipped"] == "1")
+    #expect(suite["tests"] == "4" && suite["failures"] == "1" && suite["skipped"] == "1")
     #expect(suite["timestamp"] == "2026-11-23T06:40:00Z" && suite["time"] == "61.250")
-    #expect(reader.all("property").first?["value"] == "0x1")
-    #expect(reader.all("testcase").map { $0["name"] } == ["good", "bad", "skipped"])
-    #expect(reader.all("testcase").map { $0["time"] } == ["0.250", "61.000", "0.000"])
+    #expect(reader.all("property").map { $0["value"] } == ["0x1", "true"])
+    #expect(reader.all("testcase").map { $0["name"] } == ["good", "bad", "skipped", "partly"])
+    #expect(reader.all("testcase").map { $0["time"] } == ["0.250", "61.000", "0.000", "0.250"])
   }
 
   @Test func tellsFailuresAndTheirReplays() throws {
@@ -73,7 +76,8 @@ struct JUnitTests {
       .replacing("\u{ffff}", with: "\u{fffd}")
     #expect(reader.all("failure").map { $0["message"] } == [readable])
     #expect(reader.text.contains("greenbench stress replay bad/0x1/3"))
-    #expect(reader.text.contains("greenbench stress replay bad/0x1/4"))
+    #expect(reader.text.contains("greenbench stress replay bad/0x1/4 --profile nightly"))
+    #expect(reader.text.contains("not tried: no \(readable)"))
     #expect(reader.text.contains("one\n\ttwo \(readable)"))
     #expect(reader.all("skipped").map { $0["message"] } == ["no root; \(readable); another"])
   }

@@ -9,9 +9,13 @@ struct TokenTests {
 
   @Test(arguments: [
     "", "leaks", "leaks/7/7", "leaks/0x/7", "/0x1/7", "a/0x1/-1", "a/0x1/1~", "a/0x1/1~3-2",
-    "a/0x1/1~x", "a/0x1/1~1~2", "a/0x1/1~-1", "a/0x1/1~0-99999999999",
+    "a/0x1/9223372036854775807", "a/0x1/1~x", "a/0x1/1~1~2", "a/0x1/1~-1", "a/0x1/1~0-99999999999",
   ])
   func refusesOthers(text: String) { #expect(TrialToken(text) == nil) }
+
+  @Test func leavesAStepOutOnce() {
+    #expect(TrialToken("a/0x1/1~3,1-4,2")?.description == "a/0x1/1~1-4")
+  }
 
   @Test func everyTrialHasItsOwnSeed() {
     var seeds: Set<UInt64> = []
