@@ -147,7 +147,7 @@ let package = Package(
     .target(
       name: "DaemonStress",
       dependencies: [
-        "CSockets", "DaemonAPI", "Executor", "Reports", "ResultStore", "StressKit",
+        "CSockets", "DaemonAPI", "DaemonServer", "Executor", "Reports", "ResultStore", "StressKit",
       ],
       swiftSettings: strict),
     .target(

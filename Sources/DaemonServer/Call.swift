@@ -112,6 +112,8 @@ struct Target {
 
   /// - Throws: What is encoded wrongly.
   init(_ text: String) throws(Refusal) {
+    // The parser of HTTP lets none through; whoever calls this without it must get none either.
+    guard !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { throw Self.refusal }
     let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     path = []
     for part in halves[0].dropFirst().split(separator: "/", omittingEmptySubsequences: false) {

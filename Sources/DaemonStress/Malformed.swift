@@ -11,11 +11,14 @@ struct Malformed: StressClass {
     injection:
       "wrong requests: lengths of a gigabyte, deep JSON, bad UTF-8, flipped bytes, pipelined",
     expectation: "each is refused with a status of the list or the connection is closed; no crash",
-    goal: "10^7 requests; the daemon below 64 MB; others are served",
+    goal: "10^7 requests, read on a socket or as texts; the daemon below 64 MB; others are served",
     unit: "requests",
     trials: TrialCounts(pr: 4, nightly: 200), secondsMax: 240)
 
   private static let connectionsEach = 250
+
+  /// Read in this process, with the daemon's own reader: a night comes to ten millions.
+  private static let textsEach = 50_000
   private static let residentBytesMax = 64_000_000
 
   func run(_ trial: Trial) throws {
@@ -46,6 +49,7 @@ struct Malformed: StressClass {
       peak < Self.residentBytesMax,
       "the daemon took \(peak) bytes, \(Self.residentBytesMax) are allowed")
     try daemon.stop(trial)
+    try DecodedTexts.read(Self.textsEach, trial)
   }
 
   /// One byte more than a body may have; nothing else is wrong with it before it is read.

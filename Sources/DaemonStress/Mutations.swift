@@ -67,6 +67,29 @@ struct Mutations {
     }
   }
 
+  /// A body alone.
+  mutating func body() -> [UInt8] {
+    switch Int.random(in: 0..<256, using: &generator) {
+    case 0: deep()
+    case 1..<64: wrongMember()
+    case 64..<80:
+      Array(Self.job.utf8.prefix(Int.random(in: 0..<Self.job.utf8.count, using: &generator)))
+    default: wrongBytes()
+    }
+  }
+
+  /// A target alone: a path, some of whose bytes are others.
+  mutating func target() -> String {
+    var bytes = [UInt8](one(of: Self.wrongPaths + Self.paths).utf8)
+    for _ in 0..<Int.random(in: 1..<4, using: &generator) {
+      let at = Int.random(in: 0..<bytes.count, using: &generator)
+      let signs: [UInt8] = [0x25, 0x2b, 0x2f, 0x3f, 0x26, 0x3d, 0x30, 0x66, 0]
+      bytes[at] =
+        Bool.random(using: &generator) ? one(of: signs) : .random(in: 0...127, using: &generator)
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   // MARK: Bodies
 
   private mutating func wrongMember() -> [UInt8] {

@@ -138,7 +138,11 @@ public struct StressFinding: Codable, Hashable, Sendable {
 
   /// Makes one.
   ///
-  /// - Parameter options: What the trial was made with, to be added to the command.
+  /// - Parameters:
+  ///   - token: The trial.
+  ///   - what: One sentence.
+  ///   - artefacts: By name.
+  ///   - options: What the trial was made with, to be added to the command.
   public init(
     token: String, what: String, artefacts: [String: String] = [:], options: [String] = []
   ) {

@@ -46,10 +46,13 @@ public struct StressClassAbout: Hashable, Sendable {
   /// Whether nothing else may run beside it.
   public let isAlone: Bool
 
+  /// Whether a night's trial mostly waits, for as long as all others take: it begins first, beside them.
+  public let isLong: Bool
+
   /// Makes one.
   public init(
     name: String, injection: String, expectation: String, goal: String, unit: String,
-    trials: TrialCounts, secondsMax: Int = 60, isAlone: Bool = false
+    trials: TrialCounts, secondsMax: Int = 60, isAlone: Bool = false, isLong: Bool = false
   ) {
     self.name = name
     self.injection = injection
@@ -59,6 +62,7 @@ public struct StressClassAbout: Hashable, Sendable {
     self.trials = trials
     self.secondsMax = secondsMax
     self.isAlone = isAlone
+    self.isLong = isLong
   }
 }
 

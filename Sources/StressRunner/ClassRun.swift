@@ -46,7 +46,7 @@ struct ClassRun {
     }
     var next = 0
     var goesOn = report.failures == 0
-    while next < count && goesOn {
+    while next < count && goesOn && !(about.isLong && shouldStop()) {
       follow(token(next), count: count - next) { outcome, index in
         next = index + 1
         take(outcome, of: token(index), into: &report)
@@ -99,10 +99,11 @@ struct ClassRun {
     case (.failed(let what), _):
       finding = StressFinding(
         token: "\(token)", what: what, artefacts: outcome.result?.artefacts ?? [:],
-        options: plan.replayOptions)
+        options: plan.replayOptions(of: about))
     case (nil, .some(let death)):
       finding = StressFinding(
-        token: "\(token)", what: "the process of the trial \(death)", options: plan.replayOptions)
+        token: "\(token)", what: "the process of the trial \(death)",
+        options: plan.replayOptions(of: about))
     default: return nil
     }
     if !outcome.said.isEmpty {
@@ -172,7 +173,8 @@ struct ClassRun {
     let process = TrialProcess(
       plan.program,
       arguments: [
-        "stress", "trial", "\(first)", "--count", "\(count)", "--profile", plan.profile.rawValue,
+        "stress", "trial", "\(first)", "--count", "\(count)", "--profile",
+        plan.profile(of: about).rawValue,
         "--scratch", scratch.path,
       ] + (aloud ? ["--aloud"] : []) + (plan.executor.map { ["--executor", $0] } ?? []))
     var next = first.index
@@ -181,7 +183,8 @@ struct ClassRun {
     while true {
       // To start a program may take long on a machine that is busy.
       let seconds = isRunning ? about.secondsMax : Self.startSeconds
-      switch process.next(within: seconds) {
+      // Others come to their end first; an hour is too long for that.
+      switch process.next(within: seconds, unless: { about.isLong && shouldStop() }) {
       case .line(.began(let index)): (next, isRunning, steps) = (index, true, nil)
       case .line(.planned(let count)): steps = count
       case .line(.ended(let result)):
@@ -194,6 +197,7 @@ struct ClassRun {
         let when = isRunning ? "" : "between two trials "
         _ = took(Outcome(steps: steps, death: "ended \(when)with \(how)", said: said), next)
         return
+      case .givenUp: return
       case .silent(let said):
         let death = "was silent for \(seconds) s, and was killed"
         _ = took(Outcome(steps: steps, death: death, said: said), next)

@@ -34,9 +34,17 @@ public struct StressPlan: Sendable {
   /// Where trials make their files.
   public var scratch: URL
 
+  /// The profile of a class's trials.
+  ///
+  /// One that takes an hour does not fit into a time that somebody named.
+  func profile(of about: StressClassAbout) -> StressProfile {
+    about.isLong && seconds != nil ? .pr : profile
+  }
+
   /// What a replay needs beside the trial's name.
-  var replayOptions: [String] {
+  func replayOptions(of about: StressClassAbout) -> [String] {
     var options: [String] = []
+    let profile = profile(of: about)
     if profile != .pr { options += ["--profile", profile.rawValue] }
     if let executor { options += ["--worker", Self.quoted(executor)] }
     return options

@@ -30,7 +30,8 @@ public enum StressRunner {
     let isOver = Atomic(false)
     let shouldStop: @Sendable () -> Bool = { isOver.load(ordering: .relaxed) || hooks.shouldStop() }
     // A class's share of the time; those that run beside one another each get the sum of theirs.
-    let shared = plan.classes.filter { !$0.isAlone }
+    let long = plan.classes.filter { $0.isLong && plan.profile(of: $0) != .pr }
+    let shared = plan.classes.filter { !$0.isAlone && !long.contains($0) }
     let alone = plan.classes.filter(\.isAlone)
     let lanes = max(1, min(plan.lanes, shared.count))
     let turns = (shared.count + lanes - 1) / lanes + alone.count
@@ -45,6 +46,15 @@ public enum StressRunner {
       if plan.stopsAtFirst && one.failures > 0 { isOver.store(true, ordering: .relaxed) }
       hooks.ended(one)
     }
+    let hours = DispatchGroup()
+    for about in long {
+      hours.enter()
+      // Not one of the pool's threads: it waits most of the time, and for long.
+      Thread.detachNewThread {
+        runOne(about)
+        hours.leave()
+      }
+    }
     let next = Atomic(0)
     DispatchQueue.concurrentPerform(iterations: lanes) { _ in
       while true {
@@ -53,6 +63,7 @@ public enum StressRunner {
         runOne(shared[number])
       }
     }
+    hours.wait()
     for about in alone { runOne(about) }
     report.classes = ended.withLock { ended in plan.classes.compactMap { ended[$0.name] } }
     report.seconds = ClassRun.seconds(since: start)

@@ -25,6 +25,9 @@ final class TrialProcess: Sendable {
 
     /// Nothing came in time; it is killed then.
     case silent(said: [String])
+
+    /// Nobody wanted to wait any longer; it is killed then.
+    case givenUp
   }
 
   private struct State {
@@ -53,10 +56,17 @@ final class TrialProcess: Sendable {
   }
 
   /// Waits for the next thing that it does.
-  func next(within seconds: Int) -> News {
-    if arrived.wait(timeout: .now() + .seconds(seconds)) == .timedOut {
+  ///
+  /// - Parameters:
+  ///   - seconds: How long at most.
+  ///   - givesUp: Asked every second.
+  func next(within seconds: Int, unless givesUp: () -> Bool) -> News {
+    var left = seconds
+    while arrived.wait(timeout: .now() + .seconds(min(left, 1))) == .timedOut {
+      left -= 1
+      guard left <= 0 || givesUp() else { continue }
       end()
-      return .silent(said: state.withLock { $0.said })
+      return left <= 0 ? .silent(said: state.withLock { $0.said }) : .givenUp
     }
     return state.withLock { $0.news.removeFirst() }
   }
