@@ -16,9 +16,9 @@ struct TidyTests {
     ["Backends", "Workloads", "DaemonAPI"],
     ["WorkerService", "ResultStore", "EngineStress"],
     ["Executor", "DaemonClient"],
-    ["BenchmarkRunner", "StressRunner", "DaemonStress"],
+    ["BenchmarkRunner", "StressRunner"],
     ["DaemonJobs", "DaemonServer"],
-    ["StoreStress"],
+    ["StoreStress", "DaemonStress"],
     ["GreenbenchCLI"],
     ["greenbench", "bars", "differential"],
   ]
