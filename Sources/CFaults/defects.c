@@ -23,6 +23,12 @@ __attribute__((noinline)) int gb_branch_on_nothing(void) {
     return answer;
 }
 
+__attribute__((noinline)) int gb_branch_on(const void *place) {
+    volatile int answer = 0;
+    if (*(const volatile int *)place > 1) answer = 1;
+    return answer;
+}
+
 __attribute__((noinline)) int gb_add_too_much(void) {
     volatile int most = INT_MAX;
     most += 1;

@@ -62,8 +62,18 @@ UNSEEN static inline __attribute__((always_inline)) uint64_t get(const uint8_t *
     return bits;
 }
 
+// Packing decides by words that nobody has written: frames are copied whole. For Valgrind the words count
+// as written meanwhile, and which of their bits are follows the copy, as long as the piece itself.
+#if defined(GB_VALGRIND)
+enum { bits_kept = 1 };
+#else
+enum { bits_kept = 0 };
+#endif
+
 size_t gb_packed_most(size_t words) {
-    return words > packed_max ? words : in_words(map_bytes(words) + words * 8 + 8);
+    return words > packed_max
+               ? words
+               : in_words(map_bytes(words) + words * 8 + 8) + bits_kept * words;
 }
 
 UNSEEN size_t gb_pack_frames(void *to, const void *from, size_t words) {
@@ -71,6 +81,8 @@ UNSEEN size_t gb_pack_frames(void *to, const void *from, size_t words) {
         copy(to, from, words);
         return words;
     }
+    uint64_t bits_of_piece[bits_kept * packed_max + 1];
+    if (bits_kept) gb_take_bits(bits_of_piece, from, words * 8);
     const uint64_t *in = from;
     uint8_t *map = to, *out = map + map_bytes(words);
     memory m = {{0}, 0};
@@ -89,7 +101,11 @@ UNSEEN size_t gb_pack_frames(void *to, const void *from, size_t words) {
         put(out, bits);
         out += sizes[code];
     }
-    return in_words((size_t)(out - map));
+    size_t used = in_words((size_t)(out - map));
+    if (!bits_kept) return used;
+    gb_give_bits((uint64_t *)from, bits_of_piece, words * 8);
+    copy((uint64_t *)to + used, bits_of_piece, words);
+    return used + words;
 }
 
 // The word that is packed next.
@@ -118,14 +134,17 @@ UNSEEN size_t gb_unpack_frames(void *to, const void *from, size_t words) {
     const uint8_t *map = from, *in = map + map_bytes(words);
     memory m = {{0}, 0};
     for (size_t i = 0; i < words; i++) out[i] = next(&m, &in, code_of(map, i), (uintptr_t)to);
-    return in_words((size_t)(in - map));
+    size_t used = in_words((size_t)(in - map));
+    if (!bits_kept) return used;
+    gb_give_bits(to, (const uint64_t *)from + used, words * 8);
+    return used + words;
 }
 
 size_t gb_copied_words(const void *from, size_t words) {
     if (words > packed_max) return words;
     size_t bytes = map_bytes(words);
     for (size_t i = 0; i < words; i++) bytes += sizes[code_of(from, i)];
-    return in_words(bytes);
+    return in_words(bytes) + bits_kept * words;
 }
 
 uint64_t gb_packed_word(const void *from, size_t words, size_t index, uintptr_t base) {
@@ -143,7 +162,7 @@ UNSEEN void *gb_pack_new(size_t room, const void *from, size_t words) {
         if (block) copy((uint64_t *)((char *)block + room), from, words);
         return block;
     }
-    uint64_t packed[packed_max + packed_max / 16 + 2];
+    uint64_t packed[packed_max + packed_max / 16 + 2 + bits_kept * packed_max];
     size_t used = gb_pack_frames(packed, from, words);
     void *block = malloc(room + used * 8);
     if (block) memcpy((char *)block + room, packed, used * 8);

@@ -4,6 +4,7 @@
 #if defined(GB_VALGRIND)
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <valgrind/memcheck.h>
 
 // Valgrind knows a stack by a number that it gives. There are few stacks under it, so a list is enough.
@@ -45,6 +46,16 @@ void gb_stack_is_to_be_written(void *start, size_t size) {
     (void)VALGRIND_MAKE_MEM_UNDEFINED(start, size);
 }
 
+void gb_take_bits(void *bits, const void *from, size_t size) {
+    // Where some of it is no memory that may be read, nothing is changed: whoever reads it is reported.
+    if (VALGRIND_GET_VBITS(from, bits, size) == 1) (void)VALGRIND_MAKE_MEM_DEFINED(from, size);
+    else memset(bits, 0, size);
+}
+
+void gb_give_bits(void *to, const void *bits, size_t size) {
+    (void)VALGRIND_SET_VBITS(to, bits, size);
+}
+
 #else
 
 bool gb_valgrind_is_on(void) { return false; }
@@ -58,6 +69,18 @@ void gb_stack_is_gone(const void *lowest) { (void)lowest; }
 
 void gb_stack_is_to_be_written(void *start, size_t size) {
     (void)start;
+    (void)size;
+}
+
+void gb_take_bits(void *bits, const void *from, size_t size) {
+    (void)bits;
+    (void)from;
+    (void)size;
+}
+
+void gb_give_bits(void *to, const void *bits, size_t size) {
+    (void)to;
+    (void)bits;
     (void)size;
 }
 

@@ -80,6 +80,9 @@ int gb_read_freed(void);
 /// Decides by memory that was never written.
 int gb_branch_on_nothing(void);
 
+/// Decides by what lies there.
+int gb_branch_on(const void *place);
+
 /// Adds one to the largest int.
 int gb_add_too_much(void);
 

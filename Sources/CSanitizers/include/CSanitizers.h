@@ -35,7 +35,7 @@ bool gb_valgrind_is_on(void);
 
 /// Tells Valgrind of a stack, which could take a switch for a frame of the same size otherwise.
 ///
-/// This and the next two do nothing in builds without GB_VALGRIND.
+/// This and the next ones do nothing in builds without GB_VALGRIND.
 void gb_stack_is_made(const void *lowest, size_t size);
 
 /// Tells Valgrind that a stack's memory is none any more.
@@ -44,6 +44,14 @@ void gb_stack_is_gone(const void *lowest);
 /// Tells Valgrind that what lies there is about to be written, though it may be below the stack pointer
 /// that the stack was left with.
 void gb_stack_is_to_be_written(void *start, size_t size);
+
+/// Notes which bits Valgrind takes for written, and has it take all of them for written.
+///
+/// @param bits  As large as what is looked at.
+void gb_take_bits(void *bits, const void *from, size_t size);
+
+/// Tells Valgrind of bits that were noted.
+void gb_give_bits(void *to, const void *bits, size_t size);
 
 /// Whether undefined behaviour of C is looked for.
 extern const bool gb_undefined_is_looked_for;
