@@ -179,6 +179,9 @@ def main():
     except patches.Fault as fault:
         report.say(str(fault))
         return 1
+    except subprocess.TimeoutExpired as error:
+        report.say(f"{' '.join(map(str, error.cmd))} did not end in {error.timeout:.0f} s; call it by hand")
+        return 1
     except subprocess.CalledProcessError as error:
         report.say(f"{' '.join(map(str, error.cmd))} ended with {error.returncode}; call it by hand")
         return 1
