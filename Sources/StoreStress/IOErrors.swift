@@ -71,7 +71,7 @@ struct IOErrors: StressClass {
     let run = self.run(script, path, isNew: template == nil)
     let counted = FaultVFS.counted
     FaultVFS.clear()
-    guard let run, run.errors == 0 else { throw Finding("a run failed without any fault") }
+    if let error = run.error { throw Finding("a run failed without any fault: \(error)") }
     return counted
   }
 
@@ -79,17 +79,22 @@ struct IOErrors: StressClass {
     if let template { try template.copy(to: path) } else { try StoreTemplate.remove(path) }
   }
 
-  /// One run; nil when the store did not even open.
+  /// One run: what became of its steps, and the first error, which may be that the store did not open.
   ///
   /// A new file is only made, and gets an event.
-  private func run(_ script: StoreScript, _ path: String, isNew: Bool) -> ScriptRun? {
+  private func run(
+    _ script: StoreScript, _ path: String, isNew: Bool
+  ) -> (fates: [Int: Fate], error: StoreError?) {
     var script = script
     if isNew { script.kept = script.kept.filter { script.steps[$0] == .event } }
-    // That it does not open is one of the answers.
-    guard let store = try? ResultStore(path: path) else { return nil }
-    var run = ScriptRun(script)
-    run.all(on: store)
-    return run
+    do {
+      let store = try ResultStore(path: path)
+      var run = ScriptRun(script)
+      run.all(on: store)
+      return (run.fates, run.firstError)
+    } catch {
+      return ([:], error)
+    }
   }
 
   private func attempt(
@@ -102,8 +107,8 @@ struct IOErrors: StressClass {
     FaultVFS.clear()
     let place = "\(mode.rawValue), operation \(first), \(what)"
     guard met > 0 else { throw Finding("\(place): the run never came there") }
-    try Verdicts.isHonest(run?.firstError, place)
-    try StoreAudit.reopen(path, script, run?.fates ?? [:], before: template?.before, place)
+    try Verdicts.isHonest(run.error, place)
+    try StoreAudit.reopen(path, script, run.fates, before: template?.before, place)
   }
 }
 
