@@ -5,9 +5,12 @@ import Foundation
 import StressKit
 
 /// A process that a trial forked.
-struct Child {
+final class Child {
   private let pid: Int32
   private let ear: FileHandle
+
+  /// nil until it was waited for: from then on its number may be another's.
+  private var ending: Ending?
 
   /// How it ended.
   enum Ending: Hashable {
@@ -63,14 +66,23 @@ struct Child {
     return unsafe read(ear.fileDescriptor, &byte, 1) == 1 ? byte : nil
   }
 
-  func kill() { _ = Foundation.kill(pid, SIGKILL) }
+  func kill() { if ending == nil { _ = Foundation.kill(pid, SIGKILL) } }
+
+  /// Kills it if it is still there, and waits until it is gone.
+  func end() {
+    kill()
+    _ = wait()
+  }
 
   /// Waits for its end.
   func wait() -> Ending {
+    if let ending { return ending }
     var status: Int32 = 0
     // SAFETY: the status outlives the call.
     while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-    return status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .killed(status & 0x7f)
+    let ending = status & 0x7f == 0 ? Ending.exited(status >> 8 & 0xff) : .killed(status & 0x7f)
+    self.ending = ending
+    return ending
   }
 }
 

@@ -29,8 +29,11 @@ struct ManyWriters: StressClass {
       script.kept.removeAll { script.steps[$0].isPruning }
       return script
     }
-    let writing = try scripts.map { script in try Child { Self.write(script, path, $0) } }
-    let reading = try (0..<readers).map { _ in try Child { Self.read(path, scripts, $0) } }
+    var (writing, reading): ([Child], [Child]) = ([], [])
+    // A reader whose sessions never come would read on after a trial that failed.
+    defer { for child in writing + reading { child.end() } }
+    for script in scripts { writing.append(try Child { Self.write(script, path, $0) }) }
+    for _ in 0..<readers { reading.append(try Child { Self.read(path, scripts, $0) }) }
     var fates: [[Int: Fate]] = []
     for child in writing {
       let lines = child.lines()
