@@ -57,6 +57,9 @@ struct CrashWrites: StressClass {
     trial.count()
   }
 
+  /// What a writer says that has done its whole script.
+  private static let atItsEnd = "at its end"
+
   /// A child does the script until it is killed.
   private func kill(
     _ script: StoreScript, _ path: String, _ template: StoreTemplate, after count: Int?,
@@ -65,21 +68,36 @@ struct CrashWrites: StressClass {
     let child = try Child { tell in
       if let plan { FaultVFS.set(plan) }
       var run = ScriptRun(script)
-      // A store that does not open tells nothing, and then it must not have lost anything.
-      guard let store = try? ResultStore(path: path) else { return }
-      run.all(on: store) { tell("\($0)") }
+      do {
+        let store = try ResultStore(path: path)
+        run.all(on: store) { tell("\($0)") }
+        // Who is killed from outside stays until then, with the store open.
+        if plan == nil {
+          tell(Self.atItsEnd)
+          withExtendedLifetime(store) { while true { pause() } }
+        }
+      } catch {
+        tell("the store did not open: \(error)")
+      }
+      if let error = run.firstError { tell("a step failed: \(error)") }
     }
-    var acknowledged: [Int] = []
-    while count.map({ acknowledged.count < $0 }) ?? true, let line = child.line() {
-      if let number = Int(line) { acknowledged.append(number) }
+    defer { child.end() }
+    var lines: [String] = []
+    while count.map({ lines.count < $0 }) ?? true, let line = child.line() {
+      lines.append(line)
+      if line == Self.atItsEnd { break }
     }
     if count != nil { child.kill() }
     // What it told before the signal came.
-    acknowledged += child.lines().compactMap { Int($0) }
-    let ending = child.wait()
-    guard ending == .killed(SIGKILL) || ending == .exited(0) else {
-      throw Finding("the writer ended by \(ending)")
+    lines += child.lines()
+    // A writer that came to its end was no crash, and nothing was tried.
+    guard child.wait() == .killed(SIGKILL) else {
+      throw Finding("the writer was not killed: it ended by \(child.wait()), and said \(lines)")
     }
+    if let trouble = lines.first(where: { Int($0) == nil && $0 != Self.atItsEnd }) {
+      throw Finding("the writer, before it was killed: \(trouble)")
+    }
+    let acknowledged = lines.compactMap { Int($0) }
     let begun = script.kept.first { $0 > acknowledged.last ?? -1 && script.isPossible($0) }
     let run = ScriptRun(script, acknowledged: acknowledged, begun: begun)
     try StoreAudit.reopen(
@@ -95,15 +113,23 @@ struct CrashWrites: StressClass {
     FaultVFS.remember()
     FaultVFS.set(plan)
     var run = ScriptRun(script)
+    let error: StoreError?
     do {
+      let store = try ResultStore(path: path)
+      run.all(on: store)
+      error = run.firstError
+    } catch let refusal {
       // Without power nothing opens; then it was opened before, and has all.
-      if let store = try? ResultStore(path: path) { run.all(on: store) }
+      error = refusal
     }
+    let met = FaultVFS.met
     FaultVFS.clear()
     try FaultVFS.lose(&generator)
-    // Nothing of it outlives the machine.
+    // Nothing of it outlives the machine; most often it is gone already.
     try? FileManager.default.removeItem(atPath: path + "-shm")
     let place = "power failed at operation \(plan.first)"
+    guard met > 0 else { throw Finding("\(place): the run never came there") }
+    try Verdicts.isHonest(error, place)
     let fates: [Int: Fate]
     do {
       let audit = try StoreAudit(ResultStore(path: path), script)
