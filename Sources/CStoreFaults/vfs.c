@@ -26,7 +26,7 @@ static sqlite3_vfs own_vfs;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static gbv_plan plan;
 static gbv_account account;
-static int64_t room = -1;
+static int64_t room = -1, least_room = -1;
 static int32_t room_error = ENOSPC;
 static bool is_dead;
 
@@ -47,9 +47,16 @@ gbv_account gbv_tell(void) {
 
 void gbv_set_room(int64_t bytes, int32_t error) {
   pthread_mutex_lock(&lock);
-  room = bytes;
+  room = least_room = bytes;
   room_error = error;
   pthread_mutex_unlock(&lock);
+}
+
+int64_t gbv_least_room(void) {
+  pthread_mutex_lock(&lock);
+  int64_t told = least_room;
+  pthread_mutex_unlock(&lock);
+  return told;
 }
 
 static int code_of(uint32_t operation) {
@@ -135,6 +142,7 @@ static int gb_write(sqlite3_file *file, const void *bytes, int amount, sqlite3_i
   pthread_mutex_lock(&lock);
   sqlite3_int64 granted = room < 0 || growth <= room ? growth : room;
   if (room >= 0) room -= granted;
+  if (room < least_room) least_room = room;
   int32_t error = room_error;
   pthread_mutex_unlock(&lock);
   if (granted == growth) return hand_write(mine, bytes, amount, offset);

@@ -74,6 +74,17 @@ enum FaultVFS {
     gbv_set_room(bytes.map(Int64.init) ?? -1, error)
   }
 
+  /// How much room something takes at most, which is found by doing it.
+  ///
+  /// - Parameter body: Does it, and returns what must not close its files before the room is looked at.
+  static func room<Kept>(of body: () throws -> Kept) rethrows -> Int {
+    let much = 1 << 40
+    setRoom(much)
+    defer { clear() }
+    let kept = try body()
+    return withExtendedLifetime(kept) { much - Int(gbv_least_room()) }
+  }
+
   /// From now on what is written and not synced can be lost.
   static func remember() { gbv_remember() }
 

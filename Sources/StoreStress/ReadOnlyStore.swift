@@ -87,18 +87,18 @@ struct ReadOnlyStore: StressClass {
     let template = try StoreTemplate(in: trial.scratch, steps: 10, seed: trial.generator.next())
     let path = trial.scratch.appending(path: "results.sqlite").path
     let script = StoreScript(count: 24, seed: trial.generator.next(), batchesMax: 300)
-    let room = Int.random(in: 0..<200_000, using: &trial.generator)
+    let share = Double.random(in: 0..<1, using: &trial.generator)
+    let room = try script.room(share, after: template, at: path)
     trial.tell("\(room) bytes are left of the quota")
     try template.copy(to: path)
-    FaultVFS.clear()
     let store = try ResultStore(path: path)
     FaultVFS.setRoom(room, error: EDQUOT)
     var run = ScriptRun(script)
     run.all(on: store)
-    if let error = run.firstError {
-      try trial.expect("\(error)".contains("quota"), "no word of a quota: \(error)")
-      try expectMend(error, path, trial)
-    }
+    // A quota that leaves room for all is none that was tried.
+    guard let error = run.firstError else { throw Finding("\(room) bytes were enough") }
+    try trial.expect("\(error)".contains("quota"), "no word of a quota: \(error)")
+    try expectMend(error, path, trial)
     FaultVFS.clear()
     try StoreAudit.reopen(path, script, run.fates, before: template.before, "\(room) bytes left")
     trial.count(run.fates.count)

@@ -215,3 +215,27 @@ struct ScriptRun {
     return true
   }
 }
+
+extension StoreScript {
+  /// Less room than the script takes on a copy of a store: the disk is full before its end.
+  ///
+  /// - Parameter share: Of what it takes, less than 1.
+  func room(_ share: Double, after template: StoreTemplate, at path: String) throws -> Int {
+    try template.copy(to: path)
+    FaultVFS.clear()
+    let store = try ResultStore(path: path)
+    let taken = try FaultVFS.room { try whole(on: store) }
+    if taken == 0, kept.count < steps.count {
+      throw Skip("what is left of the script takes no room")
+    }
+    guard taken > 0 else { throw Finding("the script takes no room") }
+    return Int(share * Double(taken))
+  }
+
+  /// Does it where nothing goes wrong.
+  func whole(on store: ResultStore) throws(Finding) {
+    var run = ScriptRun(self)
+    run.all(on: store)
+    if let error = run.firstError { throw Finding("a script failed without any fault: \(error)") }
+  }
+}

@@ -75,6 +75,9 @@ gbv_account gbv_tell(void);
 /// @param error What errno says then: ENOSPC, or EDQUOT for a quota.
 void gbv_set_room(int64_t bytes, int32_t error);
 
+/// The least room that there was since it was set.
+int64_t gbv_least_room(void);
+
 /// Remembers every write until it is synced, for a power failure.
 void gbv_remember(void);
 
