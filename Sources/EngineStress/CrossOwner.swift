@@ -93,17 +93,20 @@ final class CrossOwner: @unchecked Sendable {
       case .drop(let slot), .dropAny(let slot): drop(slot)
       case .drain: Greenlet.drain()
       case .attempt(let slot, let attempt):
-        if isBold { refuse(slot, attempt, orEnded: false) }
+        if isBold { refuse(slot, attempt, isEnded: false) }
       case .ask(let slot): ask(slot)
       }
     }
   }
 
   /// Tries on all that others have what is refused; they wait meanwhile, or have ended.
-  func tryOthers() {
+  ///
+  /// - Parameter ended: The numbers of the threads that have ended.
+  func tryOthers(ended: Range<Int>) {
     Greenlet.drain()
     for slot in 0..<CrossThread.threads * CrossStep.slots where !owns(slot) {
-      for attempt in CrossAttempt.allCases { refuse(slot, attempt, orEnded: true) }
+      let isEnded = ended.contains(slot / CrossStep.slots)
+      for attempt in CrossAttempt.allCases { refuse(slot, attempt, isEnded: isEnded) }
       ask(slot)
     }
   }
@@ -149,7 +152,7 @@ final class CrossOwner: @unchecked Sendable {
     if one == Greenlet.main || one != one { findings.append("\(one.name) is not itself") }
   }
 
-  @inline(never) private func refuse(_ slot: Int, _ attempt: CrossAttempt, orEnded: Bool) {
+  @inline(never) private func refuse(_ slot: Int, _ attempt: CrossAttempt, isEnded: Bool) {
     guard !owns(slot), let one = board.hold(slot) else { return }
     count += 1
     do {
@@ -159,7 +162,7 @@ final class CrossOwner: @unchecked Sendable {
       case .kill:
         try one.kill()
         // It had ended with its thread, and stays as it is.
-        if orEnded, one.isDead { return }
+        if isEnded, one.isDead { return }
       case .freeze:
         // What has no frames of its own has nothing to freeze, and that is no refusal.
         if try one.freeze().bytes == 0 { return }
@@ -167,7 +170,7 @@ final class CrossOwner: @unchecked Sendable {
       findings.append("\(attempt) of \(one.name) was not refused")
     } catch GreenletError.wrongThread(let greenlet, _) where greenlet == one.name {
       return
-    } catch GreenletError.threadEnded(let greenlet, _) where greenlet == one.name && orEnded {
+    } catch GreenletError.threadEnded(let greenlet, _) where greenlet == one.name && isEnded {
       return
     } catch { findings.append("\(attempt) of \(one.name): \(error)") }
   }

@@ -41,11 +41,13 @@ struct CrossThread: StressClass {
     for (thread, owner) in zip(threads, owners) { thread.begin { owner.play() } }
     for thread in threads { thread.wait() }
     // One at a time from here on: each thread does to the others' what is refused while they wait.
-    for (thread, owner) in zip(threads, owners) { thread.run { owner.tryOthers() } }
+    for (thread, owner) in zip(threads, owners) { thread.run { owner.tryOthers(ended: 0..<0) } }
     for (number, thread) in threads.enumerated() {
       thread.end()
       // Who is left has handles of a thread that has ended.
-      for later in (number + 1)..<Self.threads { threads[later].run { owners[later].tryOthers() } }
+      for later in (number + 1)..<Self.threads {
+        threads[later].run { owners[later].tryOthers(ended: 0..<number + 1) }
+      }
     }
     board.clear()
     for owner in owners {
