@@ -35,11 +35,15 @@ struct NearOverflow: StressClass {
     let isHeld: Bool
     let pattern: UInt32
 
+    /// How many bytes of a canary are overwritten by what goes further.
+    let excess: Int
+
     init(_ generator: inout TrialGenerator) {
       isGreenlet = Bool.random(using: &generator)
       gap = Bool.random(using: &generator) ? 0 : Int.random(in: 0..<64, using: &generator) * 16
       isHeld = Int.random(in: 0..<8, using: &generator) == 0
       pattern = UInt32.random(in: 0...UInt32.max, using: &generator)
+      excess = Int.random(in: 1...NearOverflow.canaryBytes, using: &generator)
     }
   }
 
@@ -131,6 +135,45 @@ struct NearOverflow: StressClass {
     }
     try trial.expect(broken != -1, "a byte below the stack was no fault, or another one")
     try trial.expect(broken, is: 0, "bytes of a full frame were overwritten")
+    if !isGuarded { try hitCanary(fill, pool, trial) }
+  }
+
+  /// Fills the next stack and some bytes of its canary, in a child, which must die when it gives the
+  /// stack back: the same fill without them was fine.
+  private func hitCanary(_ fill: Fill, _ pool: StackPool, _ trial: Trial) throws {
+    let place = try Self.next(of: pool)
+    // The last of them is another one than there is, whatever the pattern says.
+    let lowest = place.end - UInt(fill.excess - 1)
+    let outcome = try ForkedChild.run {
+      do {
+        if fill.isGreenlet {
+          try Greenlet(stacks: .pool(pool)) { _ = gb_fill_stack(lowest, fill.pattern, true) }
+            .switch()
+        } else {
+          _ = try Coroutine<Int, Int>(on: pool) { _, word in
+            Int(gb_fill_stack(lowest, fill.pattern, true)) + word
+          }.resume(1)
+        }
+      } catch {
+        // Refused, it has hit nothing.
+        _exit(3)
+      }
+    }
+    try expectTrap(
+      outcome, "\(fill.excess) bytes of a canary were overwritten, and the child ended with", trial)
+  }
+
+  /// Checks that a child was ended by the trap of a canary.
+  private func expectTrap(_ outcome: ChildOutcome, _ what: String, _ trial: Trial) throws {
+    // The optimiser keeps the trap and leaves its sentence out.
+    #if DEBUG
+      let isTold = outcome.said.contains("has overflowed its canary")
+    #else
+      let isTold = true
+    #endif
+    try trial.expect(
+      [SIGILL, SIGTRAP].contains(outcome.end - 256) && isTold,
+      "\(what) \(outcome.end): \(outcome.said)")
   }
 
   /// Suspends a greenlet whose frame takes nearly all of its stack.
@@ -161,15 +204,7 @@ struct NearOverflow: StressClass {
       _ = try? one.switch() as Int
     }
     if pool.stackGuard == .canary {
-      // The optimiser keeps the trap and leaves its sentence out.
-      #if DEBUG
-        let isTold = outcome.said.contains("has overflowed its canary")
-      #else
-        let isTold = true
-      #endif
-      try trial.expect(
-        [SIGILL, SIGTRAP].contains(outcome.end - 256) && isTold,
-        "a canary was overwritten, and the child ended with \(outcome.end): \(outcome.said)")
+      try expectTrap(outcome, "a canary was overwritten, and the child ended with", trial)
     } else {
       let fault = String(place.lowest - 1, radix: 16)
       try trial.expect(
