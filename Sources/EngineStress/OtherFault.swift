@@ -28,19 +28,26 @@ struct OtherFault: Fault {
 
   var description: String { what.rawValue + (isHandled ? ", handled" : "") }
 
-  private var signal: Int32 {
+  /// What may end the process.
+  private var signals: [Int32] {
     switch what {
-    case .bus: SIGBUS
-    case .trap: SIGILL
-    default: SIGSEGV
+    case .bus: [SIGBUS]
+    case .trap:
+      // There a trap is `brk`, which the kernel may tell as either.
+      #if arch(arm64)
+        [SIGILL, SIGTRAP]
+      #else
+        [SIGILL]
+      #endif
+    default: [SIGSEGV]
     }
   }
 
   func objection(to outcome: ChildOutcome) -> String? {
     if outcome.said.contains("greenlets: ") { return "called an overflow" }
     // A handler that was there before the report gets what the report does not want.
-    if isHandled, signal == SIGSEGV { return outcome.end == 42 ? nil : "not handled" }
-    return outcome.end == 256 + signal ? nil : "another end"
+    if isHandled, signals == [SIGSEGV] { return outcome.end == 42 ? nil : "not handled" }
+    return signals.contains(outcome.end - 256) ? nil : "another end"
   }
 
   func fault() {
