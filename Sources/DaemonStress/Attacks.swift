@@ -15,11 +15,28 @@ struct Attacks: StressClass {
     expectation: "nothing starts, nothing is served, nothing of others is touched",
     goal: "all cases of the table, at least 20",
     unit: "attacks",
-    trials: TrialCounts(pr: 1, nightly: 10), secondsMax: 300)
+    trials: TrialCounts(pr: 3, nightly: 30), secondsMax: 300)
+
+  /// What a trial tries: what cannot be tried here must not take the rest with it.
+  private enum Part: CaseIterable { case own, roots, stranger }
 
   func run(_ trial: Trial) throws {
-    let isRoot = geteuid() == 0
-    var cases = AttackCases.all.filter { isRoot || !$0.needsRoot }
+    let part = Part.allCases[trial.index % Part.allCases.count]
+    if part != .own, geteuid() != 0 {
+      throw Skip(
+        "attacks by another user need root; `sudo greenbench stress run attacks` makes them")
+    }
+    switch part {
+    case .own:
+      try attack(AttackCases.all.filter { !$0.needsRoot }, trial)
+      try serve(trial)
+    case .roots: try attack(AttackCases.all.filter { $0.needsRoot }, trial)
+    case .stranger: try meetStranger(trial)
+    }
+  }
+
+  private func attack(_ cases: [AttackCase], _ trial: Trial) throws {
+    var cases = cases
     cases.shuffle(using: &trial.generator)
     for step in trial.steps(of: cases.count) {
       let one = cases[step]
@@ -29,11 +46,6 @@ struct Attacks: StressClass {
       try one.prepare(scene)
       try perform(one, scene, trial)
       trial.count()
-    }
-    try serve(trial, isRoot: isRoot)
-    if !isRoot {
-      throw Skip(
-        "attacks by another user need root; `sudo greenbench stress run attacks` makes them")
     }
   }
 
@@ -61,7 +73,7 @@ struct Attacks: StressClass {
   }
 
   /// Attacks on a daemon that runs.
-  private func serve(_ trial: Trial, isRoot: Bool) throws {
+  private func serve(_ trial: Trial) throws {
     let scene = try AttackScene(trial, name: "s")
     let daemon = scene.daemon
     defer { daemon.remove() }
@@ -88,12 +100,14 @@ struct Attacks: StressClass {
     try trial.require(
       try String(contentsOfFile: scene.treasury, encoding: .utf8), is: AttackScene.treasure,
       "what the dump's link pointed at")
-    if isRoot { try connectAsSomebodyElse(scene, trial) }
     try daemon.stop(trial)
   }
 
   /// As if the modes of files had failed: what is left are the peer's credentials.
-  private func connectAsSomebodyElse(_ scene: AttackScene, _ trial: Trial) throws {
+  private func meetStranger(_ trial: Trial) throws {
+    let scene = try AttackScene(trial, name: "s")
+    defer { scene.daemon.remove() }
+    try scene.daemon.start()
     let paths = scene.daemon.paths
     try scene.chmod(paths.folder, 0o711)
     try scene.chmod(paths.socket, 0o666)
@@ -112,6 +126,7 @@ struct Attacks: StressClass {
       metrics.contains(#"greenbench_http_closed_total{reason="foreign"} 1"#),
       "the foreign connection is not counted")
     try scene.chmod(paths.folder, 0o700)
+    try scene.daemon.stop(trial)
   }
 }
 
