@@ -16,6 +16,12 @@ struct ConcurrentClients: StressClass {
 
   private static let requestsEach = 24
 
+  /// The machine's own delays come on top of it.
+  private static let statusSecondsMax = 0.05
+
+  /// How often status is asked for under a run: some are above the 99th percentile.
+  private static let statusCount = 400
+
   func run(_ trial: Trial) throws {
     let clients = trial.index == 0 ? 200 : Int.random(in: 1...200, using: &trial.generator)
     trial.tell("\(clients) clients")
@@ -31,12 +37,47 @@ struct ConcurrentClients: StressClass {
     trial.count(found.reduce(0) { $0 + $1.answers })
     let seconds = found.flatMap(\.statusSeconds).sorted()
     if !seconds.isEmpty {
-      trial.figure("ms for status, P99", seconds[seconds.count * 99 / 100] * 1000)
+      trial.figure(
+        "ms for status when all ask at once, P99", seconds[seconds.count * 99 / 100] * 1000)
     }
     try daemon.awaitIdle()
     try lookAtTurns(daemon, trial)
+    try askUnderARun(clients, daemon, trial)
     try lookAtOverlaps(daemon, trial)
     try daemon.stop(trial)
+  }
+
+  /// Clients who are all connected and ask one after another, while a run measures.
+  ///
+  /// When all ask at once each waits for the others, which says more of the machine than of the daemon.
+  private func askUnderARun(
+    _ clients: Int, _ daemon: DaemonUnderTest, _ trial: Trial
+  ) throws {
+    let job = try daemon.wire().accepted(Jobs.long(1, blocks: 5000))
+    guard try daemon.wire().follow(job.id, until: { $0.state == .running }) != nil else {
+      throw Finding("job \(job.id) ended before it ran")
+    }
+    let (pid, wires) = (try daemon.pid, try (0..<clients).map { _ in try daemon.wire() })
+    var times: [OwnTime] = []
+    var isRunning = true
+    for number in 0..<Self.statusCount where isRunning {
+      let (time, status) = try OwnTime.measure(of: pid) { try wires[number % clients].status() }
+      isRunning = status.queue.running == job.id
+      if isRunning { times.append(time) }
+      usleep(500)
+    }
+    try trial.require(
+      times.count == Self.statusCount, "a long run had ended after \(times.count) questions")
+    try daemon.wire().act(.cancel, job.id)
+    try daemon.awaitIdle()
+    let own = times.map(\.own).sorted()[times.count * 99 / 100]
+    let clock = times.map(\.seconds).sorted()[times.count * 99 / 100]
+    trial.figure("ms for status under a run, P99", clock * 1000)
+    trial.figure("ms for status under a run, P99, own", own * 1000)
+    try trial.require(
+      own < Self.statusSecondsMax,
+      "status took \(clock * 1000) ms in the 99th percentile, \(own * 1000) ms its own")
+    trial.count(times.count)
   }
 
   /// Jobs that were submitted to a queue that stands still run in an order that is known.

@@ -21,6 +21,9 @@ struct DaemonKill: StressClass {
 
   private static let killsEach = 10
 
+  /// The machine's own delays come on top of it.
+  private static let readySecondsMax = 2.0
+
   private enum Victim: CaseIterable {
     case service, worker, workerFirst, whileStarting
 
@@ -128,8 +131,15 @@ struct DaemonKill: StressClass {
     try clients.end()
     try trial.require(
       FileManager.default.fileExists(atPath: daemon.paths.lock), "a killed daemon removed its lock")
-    let seconds = try daemon.start()
-    trial.figure("seconds until ready again", seconds)
+    daemon.spawn()
+    var time = OwnTime(of: try daemon.pid, isFresh: true)
+    try daemon.awaitReady()
+    time.look()
+    trial.figure("seconds until ready again", time.seconds)
+    trial.figure("seconds until ready again, own", time.own)
+    try trial.require(
+      time.own < Self.readySecondsMax,
+      "a killed daemon was ready again after \(time.seconds) s, \(time.own) s of them its own")
     try ledger.settle(daemon.wire())
     let own = try daemon.pid
     // A worker of the dead one sees that it is alone.

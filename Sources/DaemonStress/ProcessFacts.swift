@@ -39,6 +39,29 @@ enum ProcessFacts {
     }
   }
 
+  /// Seconds in which its threads could have run and did not, by thread; empty where nobody counts.
+  static func delaySeconds(_ pid: Int32) -> [String: Double] {
+    var found: [String: Double] = [:]
+    for thread in threads(pid) { found[thread] = delay("/proc/\(pid)/task/\(thread)/schedstat") }
+    return found
+  }
+
+  /// The same, for the calling thread.
+  static var delaySecondsOfThread: Double { delay("/proc/thread-self/schedstat") ?? 0 }
+
+  private static func delay(_ path: String) -> Double? {
+    guard let words = text(path)?.split(separator: " "), words.count > 1 else { return nil }
+    return Double(words[1]).map { $0 / 1e9 }
+  }
+
+  /// Seconds in which the hypervisor gave this machine's CPUs to others.
+  static var stolenSeconds: Double {
+    guard let words = text("/proc/stat")?.prefix(while: { $0 != "\n" }).split(separator: " "),
+      words.count > 8, let ticks = Double(words[8])
+    else { return 0 }
+    return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   /// Whether it is there, and no zombie.
   static func isAlive(_ pid: Int32) -> Bool {
     // The state follows the name, which stands in brackets and may have any other sign in it.
