@@ -15,7 +15,10 @@ struct ObserverEffect: StressClass {
     trials: TrialCounts(pr: 1, nightly: 3), secondsMax: 240, isAlone: true)
 
   private static let percentMax = 0.1
-  private static let wakeupsMax = 2.0
+  private static let wakeupsMax = 1.0
+
+  /// How often it is watched: work that comes once may come while it is watched, a habit comes always.
+  private static let tries = 3
 
   func run(_ trial: Trial) throws {
     let daemon = try DaemonUnderTest(trial)
@@ -32,21 +35,41 @@ struct ObserverEffect: StressClass {
       return before.wakeups(until: Counts(processes)).values.allSatisfy { $0 <= 4 }
     }
     let seconds = trial.profile == .pr ? 4.0 : 20.0
+    var best = watch(processes, seconds, trial)
+    for _ in 1..<Self.tries where !best.isQuiet {
+      let next = watch(processes, seconds, trial)
+      if next.isQuiet || next.wakeups < best.wakeups { best = next }
+    }
+    trial.figure("wake-ups a second", best.wakeups)
+    trial.figure("% of a CPU", best.percent)
+    try trial.require(
+      best.wakeups <= Self.wakeupsMax, "service or worker woke up \(best.wakeups) times a second")
+    try trial.require(
+      best.percent < Self.percentMax, "service or worker took \(best.percent) % of a CPU")
+    try daemon.stop(trial)
+  }
+
+  /// What that of the processes did in a second that did more.
+  ///
+  /// Not their sum: while a run measures, its worker is what measures, and no observer.
+  private struct Rates {
+    let wakeups: Double
+    let percent: Double
+    var isQuiet: Bool { wakeups <= wakeupsMax && percent < percentMax }
+  }
+
+  private func watch(
+    _ processes: [(String, Int32)], _ seconds: Double, _ trial: Trial
+  ) -> Rates {
     let (before, begin) = (Counts(processes), ContinuousClock.now)
     usleep(UInt32(seconds * 1e6))
     let after = Counts(processes)
     let taken = (ContinuousClock.now - begin) / .seconds(1)
-    let (wakeups, nanoseconds) = (before.wakeups(until: after), before.nanoseconds(until: after))
-    for (name, _) in processes {
-      let rate = Double(wakeups[name] ?? 0) / taken
-      let percent = Double(nanoseconds[name] ?? 0) / taken / 1e7
-      trial.figure("wake-ups of the \(name) a second", rate)
-      trial.figure("% of a CPU for the \(name)", percent)
-      try trial.require(rate <= Self.wakeupsMax, "the \(name) woke up \(rate) times a second")
-      try trial.require(percent < Self.percentMax, "the \(name) took \(percent) % of a CPU")
-    }
     trial.count(Int(taken))
-    try daemon.stop(trial)
+    let (wakeups, nanoseconds) = (before.wakeups(until: after), before.nanoseconds(until: after))
+    return Rates(
+      wakeups: Double(wakeups.values.max() ?? 0) / taken,
+      percent: Double(nanoseconds.values.max() ?? 0) / taken / 1e7)
   }
 
   /// What the processes' threads have done so far.
