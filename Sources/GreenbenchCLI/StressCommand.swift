@@ -56,8 +56,9 @@ enum StressClasses {
   static func makeScratch() throws {
     let path = scratch.path
     do {
+      // Some trials are another user, who has to come through.
       try FileManager.default.createDirectory(
-        at: scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        at: scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
       let facts = try FileManager.default.attributesOfFileSystem(forPath: path)
       guard let free = facts[.systemFreeSize] as? NSNumber, free.int64Value < roomMin else {
         return

@@ -130,9 +130,9 @@ struct StoreAudit {
       guard found == record else { throw Finding("\(step): the session is not the one appended") }
     }
     if case .stress = script.steps[number] {
-      // Two classes, and two findings in each with two artefacts.
+      // Two classes, and two findings in each with two artefacts and a replay.
       let rows = reports[script.uuid(number)] ?? 0
-      guard rows == 2 + 2 * 2 * 2 else { throw Finding("\(step): \(rows) of 10 rows are there") }
+      guard rows == 2 + 2 * 2 * 3 else { throw Finding("\(step): \(rows) of 14 rows are there") }
     }
   }
 
