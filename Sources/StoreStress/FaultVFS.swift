@@ -77,6 +77,8 @@ enum FaultVFS {
   /// How much room something takes at most, which is found by doing it.
   ///
   /// - Parameter body: Does it, and returns what must not close its files before the room is looked at.
+  /// - Returns: The bytes.
+  /// - Throws: What the body throws.
   static func room<Kept>(of body: () throws -> Kept) rethrows -> Int {
     let much = 1 << 40
     setRoom(much)

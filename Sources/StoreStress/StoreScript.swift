@@ -219,7 +219,12 @@ struct ScriptRun {
 extension StoreScript {
   /// Less room than the script takes on a copy of a store: the disk is full before its end.
   ///
-  /// - Parameter share: Of what it takes, less than 1.
+  /// - Parameters:
+  ///   - share: Of what it takes, less than 1.
+  ///   - template: The store.
+  ///   - path: Of the copy.
+  /// - Returns: The bytes.
+  /// - Throws: That the script fails, or takes no room.
   func room(_ share: Double, after template: StoreTemplate, at path: String) throws -> Int {
     try template.copy(to: path)
     FaultVFS.clear()
