@@ -40,6 +40,7 @@ struct SlowClients: StressClass {
     let way: Way
     let wire: Wire
     let begin = ContinuousClock.now
+    var nextByte = ContinuousClock.now
     var text = [UInt8](("GET /v1/status HTTP/1.1\r\nHost: x\r\nX-Slow: ").utf8)
     init(_ way: Way, _ wire: Wire) {
       self.way = way
@@ -62,7 +63,7 @@ struct SlowClients: StressClass {
     let sockets = (daemon.paths.socket, control.paths.socket)
     let before = try LatencyPair.ask(sockets.0, sockets.1, seconds: Self.controlSeconds)
     let meanwhile = LatencyPair.begin(sockets.0, sockets.1)
-    // Asked again below; here only so that no thread outlives a trial that fails.
+    // Its error is thrown below; here it only ends with a trial that fails before.
     defer { _ = try? meanwhile.end() }
     var clients: [Client] = []
     // As long as all of them are there.
@@ -75,7 +76,7 @@ struct SlowClients: StressClass {
       guard ContinuousClock.now < end else {
         throw Finding("\(clients.count) are not closed: \(Set(clients.map(\.way)))")
       }
-      // The pace of the bytes; nothing depends on it.
+      // How soon an end is noticed; nothing depends on it.
       usleep(20_000)
       var left: [Client] = []
       for client in clients {
@@ -143,6 +144,9 @@ struct SlowClients: StressClass {
     switch client.way {
     case .unread: return client.wire.isHungUp
     case .byteWise:
+      // One a second: many more would be work, which others wait for as they do for any.
+      guard ContinuousClock.now >= client.nextByte else { break }
+      client.nextByte += .seconds(1)
       let next = client.text.isEmpty ? UInt8(ascii: "s") : client.text.removeFirst()
       do {
         _ = try client.wire.sendSome([next])
