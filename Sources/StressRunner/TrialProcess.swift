@@ -60,6 +60,7 @@ final class TrialProcess: Sendable {
   /// - Parameters:
   ///   - seconds: How long at most.
   ///   - givesUp: Asked every second.
+  /// - Returns: What it did, or that it did nothing.
   func next(within seconds: Int, unless givesUp: () -> Bool) -> News {
     var left = seconds
     while arrived.wait(timeout: .now() + .seconds(min(left, 1))) == .timedOut {

@@ -35,6 +35,7 @@ enum Defect {
   @inline(never) private static func remember() throws -> Int {
     let words = 8
     return try unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 2 * words) { place in
+      // SAFETY: the place has eight words of 64 bits, and the copy the room that eight words may take.
       guard let start = place.baseAddress else { return 0 }
       unsafe start.initialize(repeating: 0, count: 7)
       unsafe (start + 8).initialize(repeating: 0, count: 8)
