@@ -6,7 +6,9 @@ import NIOCore
 /// Stands in a listener's pipeline, and holds its accepting back.
 ///
 /// What fails for want of descriptors would fail again at once, and keep a CPU busy with that: it is
-/// tried again a little later, and the connections wait in the kernel's queue.
+/// tried again when a connection has closed, or a little later, for somebody else may have had the
+/// descriptors. Meanwhile the connections wait in the kernel's queue. The time alone is not enough: of a
+/// full queue each turn takes as many as there are descriptors, and whoever is last waits for all turns.
 final class AcceptGate: ChannelDuplexHandler {
   typealias InboundIn = any Channel
   typealias InboundOut = any Channel
@@ -16,10 +18,16 @@ final class AcceptGate: ChannelDuplexHandler {
   private let logger: Logger
   private var isHolding = false
   private var isPausing = false
-  private var hasFailed = false
+
+  /// Whether the next connection that closes ends the pause.
+  private var isCalledBack = false
+  private var toldAt: NIODeadline?
 
   /// Until accepting is tried again.
   private static let pause = TimeAmount.milliseconds(250)
+
+  /// A shortage is told as often as this, however often it comes and goes.
+  private static let tellingPause = TimeAmount.seconds(10)
 
   init(_ limit: ConnectionLimit, logger: Logger) {
     self.limit = limit
@@ -27,7 +35,6 @@ final class AcceptGate: ChannelDuplexHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    hasFailed = false
     limit.add(unwrapInboundIn(data))
     context.fireChannelRead(data)
   }
@@ -52,18 +59,36 @@ final class AcceptGate: ChannelDuplexHandler {
       return context.fireErrorCaught(error)
     }
     guard !isPausing else { return }
-    if !hasFailed {
-      hasFailed = true
+    let now = NIODeadline.now()
+    if toldAt.map({ now - $0 >= Self.tellingPause }) ?? true {
+      toldAt = now
       logger.warning("accepting pauses", metadata: ["reason": "\(error)"])
     }
     isPausing = true
     // It fails on a listener that was closed, and that needs none of it.
     try? options.setOption(.autoRead, value: false)
-    let bound = NIOLoopBound((self, options), eventLoop: context.eventLoop)
-    context.eventLoop.scheduleTask(in: Self.pause) {
+    let loop = context.eventLoop
+    let bound = NIOLoopBound((self, options), eventLoop: loop)
+    let later = loop.scheduleTask(in: Self.pause) {
       let (gate, options) = bound.value
-      gate.isPausing = false
-      try? options.setOption(.autoRead, value: true)
+      gate.goOn(options)
     }
+    guard !isCalledBack else { return }
+    isCalledBack = true
+    limit.whenOneCloses {
+      loop.execute {
+        let (gate, options) = bound.value
+        gate.isCalledBack = false
+        later.cancel()
+        gate.goOn(options)
+      }
+    }
+  }
+
+  private func goOn(_ options: any NIOSynchronousChannelOptions) {
+    guard isPausing else { return }
+    isPausing = false
+    // It fails on a listener that was closed, and that needs none of it.
+    try? options.setOption(.autoRead, value: true)
   }
 }

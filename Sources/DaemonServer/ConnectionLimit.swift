@@ -9,7 +9,7 @@ final class ConnectionLimit: Sendable {
   private struct State {
     var open: [ObjectIdentifier: any Channel] = [:]
 
-    /// What to do when there is room again.
+    /// What to do when the next one has closed.
     var waiting: [@Sendable () -> Void] = []
   }
 
@@ -42,6 +42,11 @@ final class ConnectionLimit: Sendable {
       state.waiting.append(callBack)
       return false
     }
+  }
+
+  /// Calls back once when the next connection has closed.
+  func whenOneCloses(_ callBack: @escaping @Sendable () -> Void) {
+    state.withLock { $0.waiting.append(callBack) }
   }
 
   /// Closes all that are left, whatever they do.
