@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import StressRunner
+import Synchronization
 
 /// What ends a run of trials early, as long as it lives.
 struct StressStop {
@@ -11,14 +12,31 @@ struct StressStop {
 
   /// - Parameter isPatient: Whether the trials that are being made come to their end first.
   init(isPatient: Bool) {
-    let flag = flag
-    signals = StopSignals(StopSignals.usual + Self.hangup) { count in
+    let (flag, first) = (flag, FirstSignal())
+    signals = StopSignals(StopSignals.usual + Self.hangup) { _ in
       flag.raise()
-      if !isPatient || count > 1 { Self.leave() }
+      if !isPatient || first.isLongAgo { Self.leave() }
     }
   }
 
-  var isAsked: Bool { flag.isUp }
+  /// When the first signal came.
+  private final class FirstSignal: Sendable {
+    private let time = Mutex<ContinuousClock.Instant?>(nil)
+
+    var isLongAgo: Bool {
+      let now = ContinuousClock.now
+      return time.withLock { time in
+        guard let first = time else {
+          time = now
+          return false
+        }
+        return now - first > samePress
+      }
+    }
+  }
+
+  /// Signals so close to one another are one wish: `timeout` sends its own to a program and to its group.
+  private static let samePress = Duration.milliseconds(500)
 
   /// Asks whether to stop, from any thread.
   var question: @Sendable () -> Bool { { [flag] in flag.isUp } }
