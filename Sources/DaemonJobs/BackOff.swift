@@ -13,12 +13,13 @@ struct BackOff: Hashable {
 
   /// Counts a failure.
   ///
+  /// - Parameter most: The longest wait for failures of this kind; `longest` if not given.
   /// - Returns: How long to wait before the next attempt.
-  mutating func failed() -> Duration {
+  mutating func failed(atMost most: Duration? = nil) -> Duration {
     failures += 1
     guard failures > 1 else { return .zero }
     // Beyond 20 doublings any wait is the longest one.
-    return min(longest, first * (1 << min(failures - 2, 20)))
+    return min(most ?? longest, longest, first * (1 << min(failures - 2, 20)))
   }
 
   mutating func succeeded() { failures = 0 }

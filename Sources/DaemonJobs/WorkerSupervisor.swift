@@ -46,6 +46,9 @@ actor WorkerSupervisor {
   private var restarts = 0
   private var groups = 0
   private var backOff = BackOff()
+
+  /// The longest wait after a start that made no process.
+  private static let cheapBackOff = Duration.milliseconds(400)
   private var notBefore: ContinuousClock.Instant?
   private var isClosed = false
   private var starting: Task<Current?, Never>?
@@ -151,7 +154,10 @@ actor WorkerSupervisor {
     } catch {
       await fresh.stop()
       // Whoever waits for it gets one more, and with it the reason.
-      notBefore = clock.now + backOff.failed()
+      // Where no process could be made nothing was spent; and once there is room, jobs are to run.
+      var isCheap = false
+      if case .couldNotStart = error { isCheap = true }
+      notBefore = clock.now + backOff.failed(atMost: isCheap ? Self.cheapBackOff : nil)
       state = .backingOff
       tell(.died(pid: nil, how: "\(error)"))
       replace()

@@ -23,6 +23,9 @@ final class AcceptGate: ChannelDuplexHandler {
   private var isCalledBack = false
   private var toldAt: NIODeadline?
 
+  /// Ends the pause when nothing else does.
+  private var later: Scheduled<Void>?
+
   /// Until accepting is tried again.
   private static let pause = TimeAmount.milliseconds(250)
 
@@ -69,7 +72,7 @@ final class AcceptGate: ChannelDuplexHandler {
     try? options.setOption(.autoRead, value: false)
     let loop = context.eventLoop
     let bound = NIOLoopBound((self, options), eventLoop: loop)
-    let later = loop.scheduleTask(in: Self.pause) {
+    later = loop.scheduleTask(in: Self.pause) {
       let (gate, options) = bound.value
       gate.goOn(options)
     }
@@ -79,7 +82,6 @@ final class AcceptGate: ChannelDuplexHandler {
       loop.execute {
         let (gate, options) = bound.value
         gate.isCalledBack = false
-        later.cancel()
         gate.goOn(options)
       }
     }
@@ -88,6 +90,8 @@ final class AcceptGate: ChannelDuplexHandler {
   private func goOn(_ options: any NIOSynchronousChannelOptions) {
     guard isPausing else { return }
     isPausing = false
+    later?.cancel()
+    later = nil
     // It fails on a listener that was closed, and that needs none of it.
     try? options.setOption(.autoRead, value: true)
   }

@@ -131,8 +131,9 @@ struct DaemonKill: StressClass {
     try clients.end()
     try trial.require(
       FileManager.default.fileExists(atPath: daemon.paths.lock), "a killed daemon removed its lock")
+    let start = ContinuousClock.now
     daemon.spawn()
-    var time = OwnTime(of: try daemon.pid, isFresh: true)
+    var time = OwnTime(of: try daemon.pid, startedAt: start)
     try daemon.awaitReady()
     time.look()
     trial.figure("seconds until ready again", time.seconds)

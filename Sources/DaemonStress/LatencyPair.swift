@@ -16,9 +16,9 @@ final class LatencyPair: Sendable {
     let error: Double
 
     init(_ ratios: [Double]) {
-      median = LatencyPair.median(ratios)
+      median = Drift.median(ratios)
       let middle = median
-      let spread = 1.4826 * LatencyPair.median(ratios.map { abs($0 - middle) })
+      let spread = 1.4826 * Drift.median(ratios.map { abs($0 - middle) })
       error = 1.2533 * spread / Double(max(1, ratios.count)).squareRoot()
     }
   }
@@ -82,7 +82,7 @@ final class LatencyPair: Sendable {
         if !number.isMultiple(of: 2) { ours.append(try seconds(watched)) }
         usleep(1000)
       }
-      ratios.append(Self.median(ours) / Self.median(theirs))
+      ratios.append(Drift.median(ours) / Drift.median(theirs))
     }
     return ratios
   }
@@ -94,10 +94,5 @@ final class LatencyPair: Sendable {
     let seconds = (ContinuousClock.now - begin) / .seconds(1)
     guard status == 200 else { throw Finding("healthz is answered with \(status)") }
     return seconds
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return sorted.isEmpty ? 0 : (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
   }
 }

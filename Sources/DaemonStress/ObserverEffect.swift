@@ -17,7 +17,8 @@ struct ObserverEffect: StressClass {
   private static let percentMax = 0.1
   private static let wakeupsMax = 1.0
 
-  /// How often it is watched: work that comes once may come while it is watched, a habit comes always.
+  /// How often it is watched: a wake-up that comes once may come while it is watched, a habit comes always.
+  /// The time of a CPU is that of all windows together.
   private static let tries = 3
 
   func run(_ trial: Trial) throws {
@@ -35,17 +36,18 @@ struct ObserverEffect: StressClass {
       return before.wakeups(until: Counts(processes)).values.allSatisfy { $0 <= 4 }
     }
     let seconds = trial.profile == .pr ? 4.0 : 20.0
-    var best = watch(processes, seconds, trial)
-    for _ in 1..<Self.tries where !best.isQuiet {
-      let next = watch(processes, seconds, trial)
-      if next.isQuiet || next.wakeups < best.wakeups { best = next }
+    var rates = [watch(processes, seconds, trial)]
+    for _ in 1..<Self.tries where rates.allSatisfy({ $0.wakeups > Self.wakeupsMax }) {
+      rates.append(watch(processes, seconds, trial))
     }
-    trial.figure("wake-ups a second", best.wakeups)
-    trial.figure("% of a CPU", best.percent)
+    let wakeups = rates.map(\.wakeups).min() ?? 0
+    let percent = rates.reduce(0) { $0 + $1.percent } / Double(rates.count)
+    trial.figure("wake-ups a second", wakeups)
+    trial.figure("% of a CPU", percent)
     try trial.require(
-      best.wakeups <= Self.wakeupsMax, "service or worker woke up \(best.wakeups) times a second")
+      wakeups <= Self.wakeupsMax, "service or worker woke up \(wakeups) times a second")
     try trial.require(
-      best.percent < Self.percentMax, "service or worker took \(best.percent) % of a CPU")
+      percent < Self.percentMax, "service or worker took \(percent) % of a CPU")
     try daemon.stop(trial)
   }
 
@@ -55,7 +57,6 @@ struct ObserverEffect: StressClass {
   private struct Rates {
     let wakeups: Double
     let percent: Double
-    var isQuiet: Bool { wakeups <= wakeupsMax && percent < percentMax }
   }
 
   private func watch(

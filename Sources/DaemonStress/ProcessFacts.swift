@@ -71,6 +71,14 @@ enum ProcessFacts {
     return state != "Z" && state != "X"
   }
 
+  /// Those that it started and that are there, or were not waited for yet.
+  static func children(_ pid: Int32) -> [Int32] {
+    threads(pid).flatMap { thread in
+      (text("/proc/\(pid)/task/\(thread)/children") ?? "").split(separator: " ")
+        .compactMap { Int32($0) }
+    }
+  }
+
   static func parent(_ pid: Int32) -> Int32? {
     field("/proc/\(pid)/status", "PPid").flatMap { Int32($0) }
   }

@@ -27,7 +27,7 @@ struct CrossThread: StressClass {
       (0..<Self.steps).map { _ in CrossStep.random(&trial.generator, of: thread) }
     }
     let kept = Set(trial.steps(of: Self.threads * Self.steps))
-    EngineCounters.onUnraisable = EngineCounters.onUnraisable ?? { _ in }
+    if EngineCounters.onUnraisable == nil { EngineCounters.onUnraisable = { _ in } }
     let before = (GreenletCensus.now, EngineCounters.mainGreenlets)
     let tally = CrossTally()
     let board = CrossBoard(Self.threads * CrossStep.slots)

@@ -15,7 +15,7 @@ struct Misuse: StressClass {
 
   func run(_ trial: Trial) throws {
     let row = MisuseRow.all[trial.index % MisuseRow.all.count]
-    EngineCounters.onUnraisable = EngineCounters.onUnraisable ?? { _ in }
+    if EngineCounters.onUnraisable == nil { EngineCounters.onUnraisable = { _ in } }
     let all = MisuseOperation.allCases
     for step in trial.steps(of: all.count) {
       trial.tell("\(row): \(all[step].rawValue)")

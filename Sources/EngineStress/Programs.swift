@@ -28,7 +28,7 @@ struct Programs: StressClass {
       ProgramStep.random(&trial.generator, mode, number % Self.steps)
     }
     let kept = trial.steps(of: all.count)
-    EngineCounters.onUnraisable = EngineCounters.onUnraisable ?? { _ in }
+    if EngineCounters.onUnraisable == nil { EngineCounters.onUnraisable = { _ in } }
     try StressThread.run {
       let pool = StackPool(stackSize: .kibibytes(256))
       if mode != .sliced { StackStrategy.ofThisThread = .pool(pool) }

@@ -38,6 +38,10 @@ package struct ChildProcess: Sendable {
   ) {
     let (input, output, errors) = (input, Pipe(), Pipe())
     Crew.shared.run {
+      guard Self.hasDescriptors else {
+        for pipe in [input, output, errors] { Self.close(pipe) }
+        return tell(.couldNotStart(reason: "\(POSIXErrorCode.EMFILE)"))
+      }
       let process = Process()
       process.executableURL = URL(filePath: path)
       process.arguments = arguments
@@ -90,6 +94,17 @@ package struct ChildProcess: Sendable {
   package func closeInput() {
     // Closed already, or nobody reads: both are what is wanted.
     try? input.fileHandleForWriting.close()
+  }
+
+  /// Whether there are as many more as a start takes: when it runs short of them half-way, Foundation
+  /// keeps those that it has.
+  private static var hasDescriptors: Bool {
+    let handles = (0..<12).map { _ in FileHandle(forReadingAtPath: "/dev/null") }
+    for handle in handles {
+      // Nothing was written; it is closed in any case.
+      try? handle?.close()
+    }
+    return handles.allSatisfy { $0 != nil }
   }
 
   /// Closes both ends.

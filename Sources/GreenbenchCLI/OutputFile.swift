@@ -48,7 +48,10 @@ struct OutputFile {
         }
         return try handle.write(contentsOf: data)
       }
-      try data.write(to: target, options: .atomic)
+      // A file in somebody else's folder cannot be replaced, and is written over.
+      let folder = target.deletingLastPathComponent().path
+      let isOurs = FileManager.default.isWritableFile(atPath: folder)
+      try data.write(to: target, options: isOurs ? .atomic : [])
     } catch {
       let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
       let code =

@@ -36,8 +36,7 @@ struct StressReplayCommand: ParsableCommand {
 
   /// What to make again, and how it was made.
   private struct Found {
-    var tokens: [TrialToken]
-    var profile = StressProfile.pr
+    var tokens: [(token: TrialToken, profile: StressProfile)]
     var worker: String?
   }
 
@@ -50,7 +49,7 @@ struct StressReplayCommand: ParsableCommand {
       return try all.run()
     }
     let found = try found()
-    let classes = try found.tokens.map { try StressClasses.named($0.className).about }
+    let classes = try found.tokens.map { try StressClasses.named($0.token.className).about }
     guard !classes.isEmpty else {
       GreenbenchCommand.complain("\(what) has no failure in it; there is nothing to replay")
       throw ExitCode(ExitCodes.nothingRan.rawValue)
@@ -62,9 +61,10 @@ struct StressReplayCommand: ParsableCommand {
     let stop = StressStop(isPatient: false)
     defer { withExtendedLifetime(stop) {} }
     var reports: [StressReport] = []
-    for (token, about) in zip(found.tokens, classes) {
+    for (one, about) in zip(found.tokens, classes) {
+      let token = one.token
       var plan = StressPlan(
-        classes: [about], profile: profile ?? found.profile, seed: token.seed, lanes: 1,
+        classes: [about], profile: profile ?? one.profile, seed: token.seed, lanes: 1,
         program: ThisProgram.path, scratch: StressClasses.scratch)
       plan.executor = executor.worker ?? found.worker
       reports.append(try StressRunner.replay(token, plan, machine: StressClasses.machine))
@@ -83,7 +83,7 @@ struct StressReplayCommand: ParsableCommand {
   }
 
   private func found() throws -> Found {
-    if let token = TrialToken(what) { return Found(tokens: [token]) }
+    if let token = TrialToken(what) { return Found(tokens: [(token, .pr)]) }
     guard let data = FileManager.default.contents(atPath: what) else { throw Self.refusal(what) }
     let report: StressReport
     do {
@@ -96,17 +96,18 @@ struct StressReplayCommand: ParsableCommand {
         "\(what) is of format \(report.format), and this program reads \(StressReport.format); "
           + "replay it with the program that wrote it")
     }
+    guard let profile = StressProfile(rawValue: report.profile) else {
+      throw ValidationError(
+        "\(what) has the profile \"\(report.profile)\", which there is not; mend the file")
+    }
     let tokens = try report.classes.flatMap(\.findings).map { finding in
       guard let token = TrialToken(finding.token) else {
         throw ValidationError(
           "\"\(finding.token)\" in \(what) is no trial; write CLASS/SEED/NUMBER in its place")
       }
-      return token
+      // Not all trials of a run have its profile: one that takes hours may be made as in pr.
+      return (token, finding.replay.isEmpty || finding.replay.contains("--profile") ? profile : .pr)
     }
-    guard let profile = StressProfile(rawValue: report.profile) else {
-      throw ValidationError(
-        "\(what) has the profile \"\(report.profile)\", which there is not; mend the file")
-    }
-    return Found(tokens: tokens, profile: profile, worker: report.worker)
+    return Found(tokens: tokens, worker: report.worker)
   }
 }

@@ -25,7 +25,8 @@ struct StressRunCommand: ParsableCommand {
     discussion: """
       Exit code 0 says that every trial went as it should, 3 that one did not: then its command for \
       a replay is printed. What could not be tried here is said, and is neither. Ctrl-C ends it after \
-      the trials that are being made, a second one at once and without a report.
+      the trials that are being made, but for a soak, which is left; a second one, half a second later or \
+      more, ends it at once and without a report.
       """)
 
   @Argument(help: ArgumentHelp("Classes, as `stress list` names them.", valueName: "class"))
@@ -72,7 +73,9 @@ struct StressRunCommand: ParsableCommand {
   private func command(_ plan: StressPlan) -> String {
     var words = ["greenbench stress run"] + classes
     words += ["--profile", profile.rawValue, "--seed", TrialToken.text(of: plan.seed)]
-    for (name, value) in [("--seconds", seconds), ("--trials", trials)] {
+    // A class's share of the time depends on how many run beside one another.
+    let beside = seconds == nil ? nil : lanes
+    for (name, value) in [("--seconds", seconds), ("--trials", trials), ("--lanes", beside)] {
       if let value { words += [name, "\(value)"] }
     }
     if let worker = plan.executor { words += ["--worker", StressPlan.quoted(worker)] }

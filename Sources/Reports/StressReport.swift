@@ -125,7 +125,7 @@ public struct StressFinding: Codable, Hashable, Sendable {
   /// What went wrong, in one sentence.
   public var what: String
 
-  /// The command that makes the trial again.
+  /// The command that makes the trial again; empty in reports of older programs.
   public var replay: String
 
   /// How many steps the trial had, and how many of them are left after shrinking; nil where a trial
@@ -155,5 +155,18 @@ public struct StressFinding: Codable, Hashable, Sendable {
   enum CodingKeys: String, CodingKey {
     case token, what, replay, steps, artefacts
     case stepsLeft = "steps_left"
+  }
+}
+
+extension StressFinding {
+  /// Reads one; older programs did not write how it is made again.
+  public init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: CodingKeys.self)
+    token = try members.decode(String.self, forKey: .token)
+    what = try members.decode(String.self, forKey: .what)
+    replay = try members.decodeIfPresent(String.self, forKey: .replay) ?? ""
+    steps = try members.decodeIfPresent(Int.self, forKey: .steps)
+    stepsLeft = try members.decodeIfPresent(Int.self, forKey: .stepsLeft)
+    artefacts = try members.decode([String: String].self, forKey: .artefacts)
   }
 }

@@ -73,6 +73,7 @@ struct CrashWrites: StressClass {
         run.all(on: store) { tell("\($0)") }
         // Who is killed from outside stays until then, with the store open.
         if plan == nil {
+          if let error = run.firstError { tell("a step failed: \(error)") }
           tell(Self.atItsEnd)
           withExtendedLifetime(store) { while true { pause() } }
         }

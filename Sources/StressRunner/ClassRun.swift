@@ -31,6 +31,9 @@ struct ClassRun {
     /// How the process ended instead of the trial.
     var death: String?
     var said: [String] = []
+
+    /// Why nobody waited for its end.
+    var givenUp: String?
   }
 
   /// Makes the trials.
@@ -40,7 +43,10 @@ struct ClassRun {
   func report(until deadline: DispatchTime?) -> StressClassReport {
     var report = StressClassReport(name: about.name, unit: about.unit)
     let start = DispatchTime.now()
-    let count = deadline == nil ? plan.trials ?? about.trials[plan.profile] : Self.trialsAtOnce
+    let profile = plan.profile(of: about)
+    // One that takes hours is made once, however many of the others are.
+    let asked = about.isLong && profile != .pr ? nil : plan.trials
+    let count = deadline == nil ? asked ?? about.trials[profile] : Self.trialsAtOnce
     for regression in plan.regressions where regression.className == about.name {
       take(once(regression), of: regression, into: &report)
     }
@@ -85,6 +91,10 @@ struct ClassRun {
         if !report.skipped.contains(reason) { report.skipped.append(reason) }
         return
       }
+    }
+    if let reason = outcome.givenUp {
+      report.skipped.append(reason)
+      return
     }
     report.trials += 1
     guard let finding = finding(outcome, token) else { return }
@@ -182,7 +192,7 @@ struct ClassRun {
     var steps: Int?
     while true {
       // To start a program may take long on a machine that is busy.
-      let seconds = isRunning ? about.secondsMax : Self.startSeconds
+      let seconds = isRunning ? secondsMax : Self.startSeconds
       // Others come to their end first; an hour is too long for that.
       switch process.next(within: seconds, unless: { about.isLong && shouldStop() }) {
       case .line(.began(let index)): (next, isRunning, steps) = (index, true, nil)
@@ -197,7 +207,9 @@ struct ClassRun {
         let when = isRunning ? "" : "between two trials "
         _ = took(Outcome(steps: steps, death: "ended \(when)with \(how)", said: said), next)
         return
-      case .givenUp: return
+      case .givenUp:
+        _ = took(Outcome(givenUp: "ended early, before its trial was over"), next)
+        return
       case .silent(let said):
         let death = "was silent for \(seconds) s, and was killed"
         _ = took(Outcome(steps: steps, death: death, said: said), next)
@@ -210,6 +222,13 @@ struct ClassRun {
   static let stepMark = "step: "
 
   private static let startSeconds = 120
+
+  /// One that takes an hour in a night takes less in other profiles.
+  private var secondsMax: Int {
+    about.isLong && plan.profile(of: about) == .pr ? Self.shortSeconds : about.secondsMax
+  }
+
+  private static let shortSeconds = 600
 
   static func seconds(since start: DispatchTime) -> Double {
     Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9

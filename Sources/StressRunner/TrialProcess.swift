@@ -42,8 +42,15 @@ final class TrialProcess: Sendable {
   /// How many lines of its standard error are kept.
   private static let saidMax = 400
 
+  private struct Live {
+    var pids: Set<Int32> = []
+
+    /// From then on nothing is started, and nobody hears of what ends.
+    var isAbandoned = false
+  }
+
   /// Those that run now.
-  private static let live = Mutex<Set<Int32>>([])
+  private static let live = Mutex(Live())
 
   private let state = Mutex(State())
   private let arrived = DispatchSemaphore(value: 0)
@@ -74,9 +81,7 @@ final class TrialProcess: Sendable {
 
   /// Kills it, and waits until it is gone.
   func end() {
-    state.withLock { state in
-      if let pid = state.pid { _ = kill(pid, SIGKILL) }
-    }
+    state.withLock { $0.pid.map(Self.kill) }
     while true {
       arrived.wait()
       let news = state.withLock { $0.news.removeFirst() }
@@ -84,16 +89,25 @@ final class TrialProcess: Sendable {
     }
   }
 
-  /// Kills all there are, and waits a while for their ends.
+  /// Kills all there are, and waits a while for their ends; whoever waits for one waits for ever.
   static func killAll() {
     for _ in 0..<200 {
-      let isOver = live.withLock { pids in
-        for pid in pids { _ = kill(pid, SIGKILL) }
-        return pids.isEmpty
+      let isOver = live.withLock { live in
+        live.isAbandoned = true
+        for pid in live.pids { kill(pid) }
+        return live.pids.isEmpty
       }
       if isOver { return }
       usleep(10_000)
     }
+  }
+
+  /// Kills a process of ours: its number may be another's by now, who has another parent.
+  private static func kill(_ pid: Int32) {
+    // One that is gone has no facts, and needs no signal.
+    let facts = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    guard facts?.contains("\nPPid:\t\(getpid())\n") == true else { return }
+    _ = Foundation.kill(pid, SIGKILL)
   }
 
   private func take(_ piece: ChildProcess.Piece) {
@@ -101,7 +115,11 @@ final class TrialProcess: Sendable {
       switch piece {
       case .started(let pid):
         state.pid = pid
-        _ = Self.live.withLock { $0.insert(pid) }
+        let isAbandoned = Self.live.withLock { live in
+          live.pids.insert(pid)
+          return live.isAbandoned
+        }
+        if isAbandoned { Self.kill(pid) }
         return
       case .complaint(let line):
         if state.said.count == Self.saidMax { state.said.removeFirst(Self.saidMax / 2) }
@@ -113,12 +131,16 @@ final class TrialProcess: Sendable {
         state.news.append(.line(line))
       case .lineTooLong:
         state.isEndless = true
-        if let pid = state.pid { _ = kill(pid, SIGKILL) }
+        state.pid.map(Self.kill)
         return
       case .ended(let ending):
         // Its number may be another's now.
-        if let pid = state.pid { _ = Self.live.withLock { $0.remove(pid) } }
+        let isAbandoned = Self.live.withLock { live in
+          if let pid = state.pid { live.pids.remove(pid) }
+          return live.isAbandoned
+        }
         state.pid = nil
+        if isAbandoned { return }
         state.news.append(
           .ended(
             how: state.isEndless ? "an endless line" : "\(ending)",
