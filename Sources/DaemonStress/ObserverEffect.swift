@@ -18,6 +18,7 @@ struct ObserverEffect: StressClass {
   private static let wakeupsMax = 1.0
 
   /// How often it is watched: a wake-up that comes once may come while it is watched, a habit comes always.
+  ///
   /// The time of a CPU is that of all windows together.
   private static let tries = 3
 
