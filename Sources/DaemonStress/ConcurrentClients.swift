@@ -22,6 +22,9 @@ struct ConcurrentClients: StressClass {
   /// How often all questions are asked: what is slow is so every time, and a busy machine now and then.
   private static let statusTries = 3
 
+  /// How many of the clients are asked in turn.
+  private static let askedMax = 50
+
   /// How often status is asked for under a run: some are above the 99th percentile.
   private static let statusCount = 400
 
@@ -60,7 +63,8 @@ struct ConcurrentClients: StressClass {
     guard try daemon.wire().follow(job.id, until: { $0.state == .running }) != nil else {
       throw Finding("job \(job.id) ended before it ran")
     }
-    let wires = try (0..<clients).map { _ in try daemon.wire() }
+    // One that waits longer than 10 s for its first question would be closed, as it should be.
+    let wires = try (0..<min(clients, Self.askedMax)).map { _ in try daemon.wire() }
     var best = Double.infinity
     for _ in 0..<Self.statusTries where best >= Self.statusSecondsMax {
       best = min(best, try percentile(wires, under: job.id))

@@ -85,7 +85,8 @@ struct DaemonSoak: StressClass {
     let wire = try daemon.wire()
     let job = try wire.accepted(Jobs.tiny(seed >> 16), key: "round-\(round)")
     switch Int.random(in: 0..<5, using: &generator) {
-    case _ where round % 8 == 0: _ = kill(try daemon.awaitWorker(), SIGKILL)
+    // Seldom enough that workers are replaced for their groups, too.
+    case _ where round % 24 == 0: _ = kill(try daemon.awaitWorker(), SIGKILL)
     case 0: try wire.act(.cancel, job.id)
     case 1:
       let other = try daemon.wire()

@@ -60,22 +60,29 @@ class Run:
             binary, self.options.folder, self.options.profile, self.options.seed,
             self.options.limit)
 
-    def take_over(self):
-        """What earlier runs have caught, by mutant."""
-        if not self.options.resume:
-            return {}
+    def earlier(self):
+        """What earlier runs have noted: their seed, and results by mutant."""
         try:
             with open(self.notes) as file:
                 known = json.load(file)
         except (FileNotFoundError, json.JSONDecodeError):
-            return {}
-        if not self.options.given_seed:
-            self.options.seed = known["seed"]
-        return {one["patch"]: report.Result(**one["result"]) for one in known["found"]}
+            return None, {}
+        return known["seed"], {
+            one["patch"]: report.Result(**one["result"]) for one in known["found"]}
 
-    def note(self, known):
-        # What was taken over and not come to yet stays noted: it was hours of building.
-        found = known | {patch.text: result for patch, result in zip(self.chosen, self.results)}
+    def take_over(self):
+        """What earlier runs have caught, where that is asked for."""
+        if not self.options.resume:
+            return {}
+        seed, known = self.earlier()
+        if seed is not None and not self.options.given_seed:
+            self.options.seed = seed
+        return known
+
+    def note(self):
+        # What others have found stays noted: it was hours of building.
+        found = self.earlier()[1] | {
+            patch.text: result for patch, result in zip(self.chosen, self.results)}
         with open(self.notes, "w") as file:
             json.dump({
                 "seed": self.options.seed,
@@ -93,7 +100,7 @@ class Run:
             if result is None or not result.caught_by:
                 result = self.judge(patch)
             self.results.append(result)
-            self.note(known)
+            self.note()
             report.say(f"{number} of {len(self.chosen)}: {result.line}")
 
     def judge(self, patch):
