@@ -32,6 +32,10 @@ struct StressOutput: ParsableArguments {
       throw ValidationError(
         "only one document can go to standard output; name a file for the others")
     }
+    let names = files.filter { !$0.isStandardOutput }.map(\.path)
+    if Set(names).count < names.count {
+      throw ValidationError("two documents have one name; the second would replace the first")
+    }
     if noStore, store.path != nil {
       throw ValidationError("--store and --no-store exclude each other")
     }

@@ -30,7 +30,7 @@ struct StressReplayCommand: ParsableCommand {
 
   static func refusal(_ text: String) -> ValidationError {
     ValidationError(
-      "\"\(text)\" is no trial; write CLASS/SEED/NUMBER as a failure prints it, as in leaks/0x51c2/7"
+      "\"\(text)\" is no trial and no file; write CLASS/SEED/NUMBER as a failure prints it, as in leaks/0x51c2/7"
     )
   }
 

@@ -38,7 +38,10 @@ struct StressRunCommand: ParsableCommand {
   @Option(help: "Go on for about so many seconds in all, in place of the profile's trials.")
   var seconds: Int?
 
-  @Option(help: "Make so many trials of each class, in place of the profile's.")
+  @Option(
+    help:
+      "Make so many trials of each class, in place of the profile's, beside those that failed once."
+  )
   var trials: Int?
 
   @Option(help: "What all that is random comes from. Any if not given; it is printed.")

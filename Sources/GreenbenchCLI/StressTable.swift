@@ -30,8 +30,10 @@ enum StressTable {
     var text = "\(classes) \(classes == 1 ? "class" : "classes"), "
     text += "\(trials) \(trials == 1 ? "trial" : "trials"), seed \(report.seed): "
     text +=
-      failed.isEmpty
-      ? "all as it must be" : "\(failures) \(failures == 1 ? "failure" : "failures") in "
+      trials == 0
+      ? "nothing was tried"
+      : failed.isEmpty
+        ? "all as it must be" : "\(failures) \(failures == 1 ? "failure" : "failures") in "
     text += failed.map(\.name).joined(separator: ", ")
     if !skipped.isEmpty {
       text += "; not tried here: " + skipped.map(\.name).joined(separator: ", ")

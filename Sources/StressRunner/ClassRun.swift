@@ -135,7 +135,9 @@ struct ClassRun {
       var tries = 0
       let left = Shortening.shortest(made) { kept in
         tries += 1
-        if tries > Self.shrinkTries || Self.seconds(since: start) > Self.shrinkSeconds {
+        if tries > Self.shrinkTries || Self.seconds(since: start) > Self.shrinkSeconds
+          || shouldStop()
+        {
           throw Enough()
         }
         let omitted = Set(0..<steps).subtracting(kept).sorted()
@@ -149,7 +151,7 @@ struct ClassRun {
       smallest.stepsLeft = left.count
     }
     // One that died took its schedule with it; it is made once more, and tells each step at once.
-    if smallest.artefacts["schedule"] == nil, steps != nil {
+    if smallest.artefacts["schedule"] == nil, steps != nil, !shouldStop() {
       let told = once(smallestToken, aloud: true).said.filter { $0.hasPrefix(Self.stepMark) }
       if !told.isEmpty {
         smallest.artefacts["schedule"] = told.map { String($0.dropFirst(Self.stepMark.count)) }
@@ -178,7 +180,9 @@ struct ClassRun {
   private func follow(
     _ first: TrialToken, count: Int, aloud: Bool = false, took: (Outcome, Int) -> Bool
   ) {
-    let scratch = plan.scratch.appending(path: UUID().uuidString, directoryHint: .isDirectory)
+    // Short: the path of a socket has 107 bytes, and this is only its beginning.
+    let name = String(UInt32.random(in: 0...UInt32.max), radix: 36)
+    let scratch = plan.scratch.appending(path: name, directoryHint: .isDirectory)
     defer { Scratch.remove(scratch) }
     let process = TrialProcess(
       plan.program,

@@ -32,6 +32,7 @@ struct StressCommandTests {
   @Test(arguments: [
     (["--json", ""], "empty"), (["--json", "/nowhere/report.json"], "cannot be written"),
     (["--junit", "/tmp"], "is a folder"), (["--json", "-", "--markdown", "-"], "only one"),
+    (["--json", "/tmp/a", "--junit", "/tmp/a"], "one name"),
     (["--worker", "/bin/true"], "only the class executor"),
     (["--worker", "/tmp"], "cannot be executed"),
     (["--store", "x", "--no-store"], "exclude"),

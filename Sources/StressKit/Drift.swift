@@ -1,18 +1,20 @@
 // Whether something grows with time, told from what it does by chance.
 
 /// The slope of a line through points, robust to some that lie far off.
-struct Drift {
+public struct Drift: Sendable {
   /// Theil and Sen's: the median of the slopes of all pairs (Sen 1968).
-  let slope: Double
+  public let slope: Double
 
   /// Its standard error, from the points' median distance to the line.
-  let error: Double
+  public let error: Double
 
+  /// Lays a line through points.
+  ///
   /// - Parameters:
   ///   - x: At least two different ones.
   ///   - y: As many.
   /// - Complexity: O(n^2).
-  init(_ x: [Double], _ y: [Double]) {
+  public init(_ x: [Double], _ y: [Double]) {
     var slopes: [Double] = []
     for (i, j) in x.indices.flatMap({ i in x.indices.dropFirst(i + 1).map { (i, $0) } })
     where x[i] != x[j] {
@@ -30,9 +32,10 @@ struct Drift {
   }
 
   /// What it is at least, but for one case in forty.
-  var least: Double { slope - 2 * error }
+  public var least: Double { slope - 2 * error }
 
-  static func median(_ values: [Double]) -> Double {
+  /// The middle value; 0 of none.
+  public static func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? 0 : (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
   }
