@@ -92,7 +92,8 @@ struct DiskFull: StressClass {
     let disk = trial.scratch.appending(path: "disk", directoryHint: .isDirectory)
     let bytes = Int.random(in: 1...8, using: &trial.generator) << 20
     let hasReserve = trial.index / 4 % 2 == 0
-    let script = StoreScript(count: 400, seed: trial.generator.next(), batchesMax: 2000)
+    // Far more than the largest disk takes, whatever is drawn: it ends after some errors.
+    let script = StoreScript(count: 1200, seed: trial.generator.next(), batchesMax: 2000)
     try SmallDisk.mount(disk, bytes: bytes)
     let path = disk.appending(path: "results.sqlite").path
     let filler = disk.appending(path: "filler")
