@@ -38,7 +38,11 @@ package struct ChildProcess: Sendable {
   ) {
     let (input, output, errors) = (input, Pipe(), Pipe())
     Crew.shared.run {
-      guard Self.hasDescriptors else {
+      // A pipe that could not be made says so by its number alone.
+      let isPiped = [input, output, errors].allSatisfy {
+        $0.fileHandleForReading.fileDescriptor >= 0
+      }
+      guard isPiped, Self.hasDescriptors else {
         for pipe in [input, output, errors] { Self.close(pipe) }
         return tell(.couldNotStart(reason: "\(POSIXErrorCode.EMFILE)"))
       }
