@@ -64,7 +64,7 @@ struct DecodedTexts {
     taken += 1
     bodiesTaken += 1
     guard bodiesTaken % Self.lookedAtEvery == 0 else { return }
-    // Another parser must see JSON, too, and what was read must mean the same when it is written.
+    // Another parser must see JSON, too: that it does not is the finding, whatever its error says. And what was read must mean the same when it is written.
     guard (try? JSONSerialization.jsonObject(with: Data(body))) is [String: Any] else {
       throw Finding("taken, and no JSON to another parser: \(text())")
     }

@@ -45,7 +45,7 @@ final class TrialProcess: Sendable {
   private struct Live {
     var pids: Set<Int32> = []
 
-    /// From then on nothing is started, and nobody hears of what ends.
+    /// From then on what is started is killed at once, and nobody hears of what ends.
     var isAbandoned = false
   }
 
