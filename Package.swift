@@ -119,7 +119,8 @@ let package = Package(
       swiftSettings: strict + jemallocFlag),
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
-    .target(name: "Executor", dependencies: ["Reports"], swiftSettings: strict),
+    .target(name: "CSpawn"),
+    .target(name: "Executor", dependencies: ["CSpawn", "Reports"], swiftSettings: strict),
     .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,

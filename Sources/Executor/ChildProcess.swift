@@ -23,7 +23,7 @@ package struct ChildProcess: Sendable {
     case couldNotStart(reason: String)
   }
 
-  private let input = Pipe()
+  private let input = PipeInput()
 
   /// Starts a process.
   ///
@@ -36,48 +36,30 @@ package struct ChildProcess: Sendable {
     _ path: String, arguments: [String], lineBytesMax: Int,
     tell: @escaping @Sendable (Piece) -> Void
   ) {
-    let (input, output, errors) = (input, Pipe(), Pipe())
+    let input = input
     Crew.shared.run {
-      // A pipe that could not be made says so by its number alone.
-      let isPiped = [input, output, errors].allSatisfy {
-        $0.fileHandleForReading.fileDescriptor >= 0
-      }
-      guard isPiped, Self.hasDescriptors else {
-        for pipe in [input, output, errors] { Self.close(pipe) }
-        return tell(.couldNotStart(reason: "\(POSIXErrorCode.EMFILE)"))
-      }
-      let process = Process()
-      process.executableURL = URL(filePath: path)
-      process.arguments = arguments
-      process.environment = Self.environment
-      process.standardInput = input
-      process.standardOutput = output
-      process.standardError = errors
-      let gone = DispatchSemaphore(value: 0)
-      process.terminationHandler = { _ in gone.signal() }
-      do {
-        try process.run()
+      let process: SpawnedProcess
+      do throws(SpawnedProcess.Failure) {
+        process = try SpawnedProcess(
+          path, arguments: arguments, environment: Self.environment, input: input)
       } catch {
-        // Foundation keeps the pipes of a process that it could not start, when descriptors are short.
-        for pipe in [input, output, errors] { Self.close(pipe) }
-        return tell(.couldNotStart(reason: Self.reason(error, path)))
+        return tell(.couldNotStart(reason: Self.reason(error.code, path)))
       }
-      tell(.started(pid: process.processIdentifier))
+      tell(.started(pid: process.pid))
       let heard = DispatchSemaphore(value: 0)
       Crew.shared.run {
-        _ = Self.read(errors.fileHandleForReading, bytesMax: .max) { tell(.complaint($0)) }
+        _ = Self.read(process.errors, bytesMax: .max) { tell(.complaint($0)) }
         heard.signal()
       }
-      if !Self.read(output.fileHandleForReading, bytesMax: lineBytesMax, line: { tell(.line($0)) })
-      {
+      if !Self.read(process.output, bytesMax: lineBytesMax, line: { tell(.line($0)) }) {
         tell(.lineTooLong)
       }
       // What a process says last is read to its end.
       heard.wait()
-      // Foundation tells the end on a new thread, and has none where no more processes may be started.
-      while gone.wait(timeout: .now() + 1) == .timedOut, process.isRunning {}
-      let status = process.terminationStatus
-      tell(.ended(process.terminationReason == .exit ? .exited(status) : .signalled(status)))
+      let ending = process.wait()
+      // Not before: a program may take the end of its input for the end of its parent.
+      input.close()
+      tell(.ended(ending))
     }
   }
 
@@ -85,72 +67,47 @@ package struct ChildProcess: Sendable {
   /// and a worker tells its calls itself.
   private static let environment =
     ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { ours, _ in ours
-    }
+    }.map { "\($0.key)=\($0.value)" }
 
   /// Writes to its standard input.
   ///
   /// - Throws: That it does not read any more: its end tells why.
-  package func write(_ text: String) throws {
-    try input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
-  }
+  package func write(_ text: String) throws { try input.write(text) }
 
   /// Ends its standard input.
-  package func closeInput() {
-    // Closed already, or nobody reads: both are what is wanted.
-    try? input.fileHandleForWriting.close()
-  }
-
-  /// Whether there are as many more as a start takes: when it runs short of them half-way, Foundation
-  /// keeps those that it has.
-  private static var hasDescriptors: Bool {
-    let handles = (0..<12).map { _ in FileHandle(forReadingAtPath: "/dev/null") }
-    for handle in handles {
-      // Nothing was written; it is closed in any case.
-      try? handle?.close()
-    }
-    return handles.allSatisfy { $0 != nil }
-  }
-
-  /// Closes both ends.
-  private static func close(_ pipe: Pipe) {
-    // One that could not be made has no ends, which is what is wanted.
-    try? pipe.fileHandleForReading.close()
-    try? pipe.fileHandleForWriting.close()
-  }
+  package func closeInput() { input.close() }
 
   /// Reads lines until the end, and closes; false when one of them is too long.
   private static func read(
-    _ handle: FileHandle, bytesMax: Int, line: (String) -> Void
+    _ descriptor: Int32, bytesMax: Int, line: (String) -> Void
   ) -> Bool {
-    defer {
-      // Nobody else reads it; a worker a run would leave two descriptors each.
-      try? handle.close()
-    }
-    var rest = Data()
-    while true {
-      let chunk = handle.availableData
-      if chunk.isEmpty { break }
+    var rest: [UInt8] = []
+    var isGood = true
+    SpawnedProcess.read(descriptor) { chunk in
       var start = chunk.startIndex
       while let end = chunk[start...].firstIndex(of: UInt8(ascii: "\n")) {
         rest += chunk[start..<end]
-        if rest.count > bytesMax { return false }
+        isGood = rest.count <= bytesMax
+        guard isGood else { return false }
         line(String(decoding: rest, as: UTF8.self))
-        rest = Data()
+        rest.removeAll(keepingCapacity: rest.count < 64 << 10)
         start = chunk.index(after: end)
       }
       rest += chunk[start...]
-      if rest.count > bytesMax { return false }
+      isGood = rest.count <= bytesMax
+      return isGood
     }
-    if !rest.isEmpty { line(String(decoding: rest, as: UTF8.self)) }
-    return true
+    if isGood, !rest.isEmpty { line(String(decoding: rest, as: UTF8.self)) }
+    return isGood
   }
 
-  private static func reason(_ error: any Error, _ path: String) -> String {
-    // Foundation's words differ between its versions; the system's own are the usual ones.
-    let code = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError)?.code
-    if let code, let word = POSIXErrorCode(rawValue: Int32(code)) { return "\(word)" }
-    if !FileManager.default.fileExists(atPath: path) { return "there is no such file" }
-    if !FileManager.default.isExecutableFile(atPath: path) { return "it may not be executed" }
-    return error.localizedDescription.split(whereSeparator: \.isNewline).joined(separator: " ")
+  private static func reason(_ code: Int32, _ path: String) -> String {
+    switch code {
+    case ENOENT where !FileManager.default.fileExists(atPath: path): "there is no such file"
+    case EACCES where !FileManager.default.isExecutableFile(atPath: path): "it may not be executed"
+    // A program of another machine, or a text without `#!`.
+    case ENOEXEC: "it is no program"
+    default: POSIXErrorCode(rawValue: code).map { "\($0)" } ?? "error \(code)"
+    }
   }
 }

@@ -7,13 +7,14 @@
 
 /// Bytes that were allocated and not freed.
 enum AllocatedBytes {
-  /// Lets the allocator give back what is free within a second, in place of ten.
+  /// Lets the allocator give back at once what is free.
   ///
-  /// For a process that lives long and is mostly idle: a crowd's answers need not stay resident.
+  /// For a process that lives long and is mostly idle: a crowd's answers need not stay resident. Any
+  /// other time is counted by the allocator's own calls, of which an arena without threads has none.
   static func keepLittle() {
     #if GB_JEMALLOC
       // A jemalloc without these controls keeps what it keeps.
-      try? JemallocCounters.setDecayOfAll(.tuned)
+      try? JemallocCounters.setDecayOfAll(Decay(dirtyMilliseconds: 0, muzzyMilliseconds: 0))
     #endif
   }
 

@@ -46,6 +46,7 @@ struct DaemonHouse {
     let wasKilled = FileSize.bytes(of: storePath + "-wal") > 0
     try distrustOpenStore()
     let store = try ResultStore(path: storePath)
+    try store.limitCache(kibibytes: Self.cacheKibibytes)
     let jobs = JobService(
       store: store, configuration: configuration, setting: setting(CPUPlacement.leaveLastCPU()),
       logger: logger)
@@ -71,6 +72,9 @@ struct DaemonHouse {
     }
     await jobs.drain(deadline: .zero)
   }
+
+  /// Filled within minutes, so that the daemon does not grow for hours.
+  private static let cacheKibibytes = 256
 
   /// Of the time to drain, what is kept for ending a worker and storing what it measured.
   private static let storingSeconds = 1.5

@@ -20,6 +20,18 @@ extension ResultStore {
     }
   }
 
+  /// Bounds what SQLite keeps of the file in this process: its standard is 2 MB, which a store that
+  /// grows fills after hours.
+  ///
+  /// What is not kept is read from the kernel's cache. A transaction that is larger goes to the log
+  /// of writes before its end.
+  ///
+  /// - Parameter kibibytes: At most.
+  /// - Throws: What SQLite reports.
+  public func limitCache(kibibytes: Int) throws(StoreError) {
+    try withoutTransaction { db in try db.execute(sql: "PRAGMA cache_size = \(-kibibytes)") }
+  }
+
   private static func checkpoint(_ db: Database) throws -> Bool {
     do {
       return try Bool.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)") == false

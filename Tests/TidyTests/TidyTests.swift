@@ -8,7 +8,7 @@ struct TidyTests {
   static let floors: [[String]] = [
     [
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
-      "CRegisters", "CSockets", "CStoreFaults",
+      "CRegisters", "CSockets", "CSpawn", "CStoreFaults",
     ],
     ["Stacks", "Reports"],
     ["JemallocStacks", "Measurement", "Greenlets"],
@@ -49,6 +49,7 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
+    "CSpawn": ["Executor"],
     "CStoreFaults": ["StoreStress"],
   ]
 
@@ -82,6 +83,7 @@ struct TidyTests {
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
     "Sources/DaemonStress/Wire.swift",
+    "Sources/Executor/SpawnedProcess.swift",
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",
     "Sources/Greenlets/CoroutineLongWay.swift",

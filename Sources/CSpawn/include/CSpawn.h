@@ -1,0 +1,33 @@
+// A process with three pipes: `posix_spawn`, of whose parts Swift does not see all.
+#ifndef GB_CSPAWN_H
+#define GB_CSPAWN_H
+
+#include <stdint.h>
+
+/// A pipe that no child inherits.
+typedef struct gb_pipe {
+    int32_t reading, writing;
+} gb_pipe;
+
+/// Makes a pipe, with both ends above the three standard numbers. Returns 0 or an error number; then
+/// both ends are -1.
+int gb_make_pipe(gb_pipe *made);
+
+/// A process that was started, and our ends of its pipes.
+typedef struct gb_spawned {
+    int32_t pid, output, errors;
+} gb_spawned;
+
+/// Starts a program, in a process group of its own and in our working folder.
+///
+/// `input` is the end of a pipe that it reads; it stays the caller's. It gets none of our other
+/// descriptors, and no signal is blocked in it. `arguments` begins with the program's name; both
+/// arrays end with NULL. Returns 0 or an error number; then nothing is open that was not open before.
+int gb_spawn(
+    const char *path, char *const *arguments, char *const *environment, int32_t input,
+    gb_spawned *spawned);
+
+/// Waits until a child is gone, and tells how `waitpid` describes its end.
+int gb_ending_of(int32_t pid);
+
+#endif
