@@ -65,6 +65,7 @@ struct TidyTests {
     "Sources/DaemonJobs/OwnedFile.swift",
     "Sources/GreenbenchCLI/DaemonLog.swift",
     "Sources/GreenbenchCLI/DetachedProcess.swift",
+    "Sources/GreenbenchCLI/FrugalAllocator.swift",
     "Sources/GreenbenchCLI/Table.swift",
     "Sources/EngineStress/StressThread.swift",
     "Sources/EngineStress/AddressLimit.swift",

@@ -1,0 +1,41 @@
+// An allocator that keeps little, for a process that lives long: it is chosen before main.
+
+#if GB_JEMALLOC
+  import Foundation
+  import Glibc
+#endif
+
+/// How the daemon's own process is given memory; workers, which are measured, have the standard.
+enum FrugalAllocator {
+  #if GB_JEMALLOC
+    private static let name = "MALLOC_CONF"
+
+    /// One arena, no caches of threads, slabs of a page: what is free is not spread over many places,
+    /// each of which would keep some of it, and more of it every hour.
+    private static let setting = "narenas:1,tcache:false,slab_sizes:1-512:1"
+  #endif
+
+  /// Becomes this program anew, with such an allocator; returns in the new one.
+  ///
+  /// jemalloc reads how it is set before main, and nothing can change that later. Somebody's own
+  /// `MALLOC_CONF` stays in force.
+  static func begin() {
+    #if GB_JEMALLOC
+      let found = ProcessInfo.processInfo.environment[name]
+      guard found != setting else {
+        // SAFETY: no other thread of ours runs yet.
+        _ = unsafe unsetenv(name)
+        return
+      }
+      // Without /proc nobody knows our file; the daemon works with the standard, too.
+      guard found == nil,
+        let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      else { return }
+      // SAFETY: as above; the arguments are the ones that we were given.
+      _ = unsafe setenv(name, setting, 1)
+      _ = unsafe execv(file, CommandLine.unsafeArgv)
+      // It was replaced or removed meanwhile.
+      _ = unsafe unsetenv(name)
+    #endif
+  }
+}
