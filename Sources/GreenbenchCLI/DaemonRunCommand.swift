@@ -19,7 +19,6 @@ struct DaemonRunCommand: AsyncParsableCommand {
   @OptionGroup var options: DaemonRunOptions
 
   func run() async throws {
-    FrugalAllocator.begin()
     let environment = ProcessInfo.processInfo.environment
     let (port, level) = (options.tcpPort, options.logLevel?.level)
     if let file = options.configuration, !FileManager.default.fileExists(atPath: file) {

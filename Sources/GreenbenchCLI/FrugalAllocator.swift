@@ -17,13 +17,16 @@ enum FrugalAllocator {
 
   /// Becomes this program anew, with such an allocator; returns in the new one.
   ///
+  /// To be called by the first thread: the kernel's "die with the parent" is one thread's, and is
+  /// lost where another one becomes the new program.
+  ///
   /// jemalloc reads how it is set before main, and nothing can change that later. Somebody's own
   /// `MALLOC_CONF` stays in force.
   static func begin() {
     #if GB_JEMALLOC
       let found = ProcessInfo.processInfo.environment[name]
       guard found != setting else {
-        // SAFETY: no other thread of ours runs yet.
+        // SAFETY: no other thread runs yet.
         _ = unsafe unsetenv(name)
         return
       }

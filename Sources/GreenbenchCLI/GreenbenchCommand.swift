@@ -24,6 +24,13 @@ public struct GreenbenchCommand: AsyncParsableCommand {
 
   public init() {}
 
+  /// Does what only the first thread of a process can do, before all else.
+  ///
+  /// - Parameter arguments: The arguments after the program's name.
+  public static func prepare(_ arguments: [String]) {
+    if arguments.starts(with: ["daemon", "run"]) { FrugalAllocator.begin() }
+  }
+
   /// Runs the program.
   ///
   /// - Parameter arguments: The arguments after the program's name.

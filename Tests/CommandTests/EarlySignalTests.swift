@@ -21,4 +21,42 @@ struct EarlySignalTests {
       #expect(outcome.status == 0, "\(outcome.complaint)")
     }
   }
+
+  /// The kernel's "die with the parent" is one thread's: it has to outlive the daemon's own start.
+  @Test func whoIsToDieWithItsParentDoes() throws {
+    let commands = try CommandTests()
+    defer { commands.remove() }
+    let socket = commands.folder.appending(path: "daemon.sock").path
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/sh")
+    // The shell ends once the socket is there.
+    let script = """
+      setpriv --pdeathsig KILL "$0" daemon run >/dev/null 2>&1 & echo $!
+      until [ -S '\(socket)' ] || ! kill -0 $!; do :; done
+      """
+    shell.arguments = ["-c", script, CommandTests.program.path]
+    shell.environment = [
+      "GREENBENCH_DB": commands.store, "GREENBENCH_RUNTIME_DIR": commands.folder.path,
+      "PATH": "/usr/bin:/bin",
+    ]
+    let output = Pipe()
+    shell.standardOutput = output
+    try shell.run()
+    let told = try output.fileHandleForReading.readToEnd() ?? Data()
+    shell.waitUntilExit()
+    let pid = try #require(
+      String(decoding: told, as: UTF8.self).split(separator: "\n").first.flatMap { Int32($0) })
+    #expect(FileManager.default.fileExists(atPath: socket), "it did not begin")
+    let deadline = ContinuousClock.now + .seconds(20)
+    while isAlive(pid), ContinuousClock.now < deadline { usleep(10_000) }
+    #expect(!isAlive(pid))
+    kill(pid, SIGKILL)
+  }
+
+  /// Whether it is there and does not only wait for somebody to ask for its end.
+  private func isAlive(_ pid: Int32) -> Bool {
+    // One that is gone has no file.
+    let facts = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    return facts?.contains("State:\tZ") == false
+  }
 }
