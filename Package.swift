@@ -207,7 +207,8 @@ let package = Package(
       name: "ResultStoreTests", dependencies: ["DaemonAPI", "Reports", "ResultStore", grdb],
       swiftSettings: strict),
     .testTarget(
-      name: "ExecutorTests", dependencies: ["Executor", "Reports"], swiftSettings: strict),
+      name: "ExecutorTests", dependencies: ["CSpawn", "Executor", "Reports"],
+      swiftSettings: strict),
     .testTarget(
       name: "BenchmarkRunnerTests",
       dependencies: ["BenchmarkRunner", "Comparison", "Executor", "Reports"],
@@ -242,7 +243,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandTests", dependencies: ["DaemonAPI", "DaemonTestKit", "Reports", "greenbench"],
-      swiftSettings: strict),
+      swiftSettings: strict + jemallocFlag),
     .testTarget(
       name: "HallTests",
       dependencies: ["Backends", "Reports", "Stacks", "WorkerService", "WorkloadKit", "Workloads"],

@@ -43,8 +43,10 @@ static int start(
     pid_t *pid) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t none, standard;
     sigemptyset(&none);
+    sigemptyset(&standard);
+    sigaddset(&standard, SIGPIPE);
     int error = posix_spawn_file_actions_init(&actions);
     if (error != 0) return error;
     error = posix_spawnattr_init(&attributes);
@@ -57,10 +59,12 @@ static int start(
     }
     if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions, STANDARD_COUNT);
     if (error == 0) error = posix_spawnattr_setsigmask(&attributes, &none);
+    if (error == 0) error = posix_spawnattr_setsigdefault(&attributes, &standard);
     if (error == 0) error = posix_spawnattr_setpgroup(&attributes, 0);
     if (error == 0) {
         error = posix_spawnattr_setflags(
-            &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+            &attributes,
+            POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     }
     if (error == 0) error = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
@@ -95,9 +99,18 @@ int gb_spawn(
     return 0;
 }
 
-int gb_ending_of(int32_t pid) {
-    int status = 0;
-    while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
+int gb_await_end(int32_t pid) {
+    siginfo_t end;
+    while (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT) == -1) {
+        if (errno != EINTR) return errno;
     }
-    return status;
+    return 0;
+}
+
+int gb_reap(int32_t pid) {
+    int status = 0;
+    pid_t reaped;
+    while ((reaped = waitpid(pid, &status, 0)) == -1 && errno == EINTR) {
+    }
+    return reaped == pid ? status : -1;
 }

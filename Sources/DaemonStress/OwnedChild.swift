@@ -21,7 +21,7 @@ final class OwnedChild: Sendable {
   }
 
   private struct State {
-    var pid: Int32?
+    var process: SpawnedProcess?
     var output: [String] = []
     var complaints: [String] = []
     var ending: Ending?
@@ -59,17 +59,13 @@ final class OwnedChild: Sendable {
   }
 
   /// nil once it is gone.
-  var pid: Int32? { state.withLock { $0.ending == nil ? $0.pid : nil } }
+  var pid: Int32? { state.withLock { $0.ending == nil ? $0.process?.pid : nil } }
   var output: String { state.withLock { $0.output.joined(separator: "\n") } }
   var complaints: String { state.withLock { $0.complaints.joined(separator: "\n") } }
   var isOver: Bool { state.withLock { $0.ending != nil } }
 
   /// Sends a signal, if it is still there.
-  func signal(_ number: Int32) {
-    state.withLock { state in
-      if state.ending == nil, let pid = state.pid { _ = Glibc.kill(pid, number) }
-    }
-  }
+  func signal(_ number: Int32) { state.withLock { $0.process }?.signal(number) }
 
   /// Waits until it is gone, and all that it said was read; nil when that took too long.
   func wait(_ seconds: Double) -> Ending? {
@@ -88,7 +84,7 @@ final class OwnedChild: Sendable {
   private func take(_ piece: ChildProcess.Piece) {
     state.withLock { state in
       switch piece {
-      case .started(let pid): state.pid = pid
+      case .started(let process): state.process = process
       case .line(let line): state.output.append(line)
       case .complaint(let line):
         // A daemon that complains all the time is a finding of its own; its first lines tell why.

@@ -1,6 +1,5 @@
-// A process and its three pipes, started, read and waited for on threads that stay.
+// A process and its three pipes, started, read and waited for on a thread that stays.
 
-import Dispatch
 import Foundation
 
 /// A child process.
@@ -9,7 +8,7 @@ import Foundation
 package struct ChildProcess: Sendable {
   /// What becomes of the process, in this order; nothing comes after the last two.
   package enum Piece: Sendable {
-    case started(pid: Int32)
+    case started(SpawnedProcess)
 
     /// A line of its standard output, without the end.
     case line(String)
@@ -31,7 +30,7 @@ package struct ChildProcess: Sendable {
   ///   - path: The program.
   ///   - arguments: Its arguments.
   ///   - lineBytesMax: The longest line of its output that is taken.
-  ///   - tell: Called from several threads, one at a time but for complaints.
+  ///   - tell: Called from one thread.
   package init(
     _ path: String, arguments: [String], lineBytesMax: Int,
     tell: @escaping @Sendable (Piece) -> Void
@@ -39,23 +38,25 @@ package struct ChildProcess: Sendable {
     let input = input
     Crew.shared.run {
       let process: SpawnedProcess
-      do throws(SpawnedProcess.Failure) {
+      do throws(SystemFailure) {
         process = try SpawnedProcess(
           path, arguments: arguments, environment: Self.environment, input: input)
       } catch {
         return tell(.couldNotStart(reason: Self.reason(error.code, path)))
       }
-      tell(.started(pid: process.pid))
-      let heard = DispatchSemaphore(value: 0)
-      Crew.shared.run {
-        _ = Self.read(process.errors, bytesMax: .max) { tell(.complaint($0)) }
-        heard.signal()
-      }
-      if !Self.read(process.output, bytesMax: lineBytesMax, line: { tell(.line($0)) }) {
-        tell(.lineTooLong)
-      }
+      tell(.started(process))
       // What a process says last is read to its end.
-      heard.wait()
+      LineReader.readAll([
+        LineReader(process.output, bytesMax: lineBytesMax) { news in
+          switch news {
+          case .line(let line): tell(.line(line))
+          case .tooLong: tell(.lineTooLong)
+          }
+        },
+        LineReader(process.errors) { news in
+          if case .line(let line) = news { tell(.complaint(line)) }
+        },
+      ])
       let ending = process.wait()
       // Not before: a program may take the end of its input for the end of its parent.
       input.close()
@@ -76,30 +77,6 @@ package struct ChildProcess: Sendable {
 
   /// Ends its standard input.
   package func closeInput() { input.close() }
-
-  /// Reads lines until the end, and closes; false when one of them is too long.
-  private static func read(
-    _ descriptor: Int32, bytesMax: Int, line: (String) -> Void
-  ) -> Bool {
-    var rest: [UInt8] = []
-    var isGood = true
-    SpawnedProcess.read(descriptor) { chunk in
-      var start = chunk.startIndex
-      while let end = chunk[start...].firstIndex(of: UInt8(ascii: "\n")) {
-        rest += chunk[start..<end]
-        isGood = rest.count <= bytesMax
-        guard isGood else { return false }
-        line(String(decoding: rest, as: UTF8.self))
-        rest.removeAll(keepingCapacity: rest.count < 64 << 10)
-        start = chunk.index(after: end)
-      }
-      rest += chunk[start...]
-      isGood = rest.count <= bytesMax
-      return isGood
-    }
-    if isGood, !rest.isEmpty { line(String(decoding: rest, as: UTF8.self)) }
-    return isGood
-  }
 
   private static func reason(_ code: Int32, _ path: String) -> String {
     switch code {

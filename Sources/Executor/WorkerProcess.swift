@@ -26,6 +26,8 @@ public actor WorkerProcess: SupervisedExecutor {
 
   private var complaints = Complaints()
 
+  private var spawned: SpawnedProcess?
+
   /// nil before the process has started, and once it is gone.
   public private(set) var pid: Int32?
 
@@ -71,8 +73,8 @@ public actor WorkerProcess: SupervisedExecutor {
     process = Task {
       for await piece in pieces {
         switch piece {
-        case .started(let number):
-          pid = number
+        case .started(let started):
+          (spawned, pid) = (started, started.pid)
           // Somebody was in a hurry while it was being started.
           if isToBeKilled { kill() }
         case .line(let line): received(line)
@@ -161,8 +163,7 @@ public actor WorkerProcess: SupervisedExecutor {
 
   private func kill() {
     isToBeKilled = true
-    // Once it is gone its number is nobody's, or another process's.
-    if let pid { _ = Glibc.kill(pid, SIGKILL) }
+    spawned?.signal(SIGKILL)
   }
 
   private func ended(_ how: ExecutorError) {

@@ -10,18 +10,18 @@ enum FrugalAllocator {
   #if GB_JEMALLOC
     private static let name = "MALLOC_CONF"
 
-    /// One arena, no caches of threads, slabs of a page: what is free is not spread over many places,
-    /// each of which would keep some of it, and more of it every hour.
+    /// One arena, no caches of threads, slabs of a page for what is small: what is free is not spread
+    /// over many places, each of which would keep some of it, and more of it every hour.
     private static let setting = "narenas:1,tcache:false,slab_sizes:1-512:1"
   #endif
 
-  /// Becomes this program anew, with such an allocator; returns in the new one.
+  /// Becomes this program anew, with such an allocator; returns in the new one, or where that cannot be.
   ///
   /// To be called by the first thread: the kernel's "die with the parent" is one thread's, and is
   /// lost where another one becomes the new program.
   ///
-  /// jemalloc reads how it is set before main, and nothing can change that later. Somebody's own
-  /// `MALLOC_CONF` stays in force.
+  /// jemalloc takes its arenas, caches and slabs before main, and nothing can change them later.
+  /// Somebody's own `MALLOC_CONF` stays in force.
   static func begin() {
     #if GB_JEMALLOC
       let found = ProcessInfo.processInfo.environment[name]
@@ -37,7 +37,7 @@ enum FrugalAllocator {
       // SAFETY: as above; the arguments are the ones that we were given.
       _ = unsafe setenv(name, setting, 1)
       _ = unsafe execv(file, CommandLine.unsafeArgv)
-      // It was replaced or removed meanwhile.
+      // The file was replaced meanwhile, or may not be executed again.
       _ = unsafe unsetenv(name)
     #endif
   }

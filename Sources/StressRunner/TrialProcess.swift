@@ -31,7 +31,7 @@ final class TrialProcess: Sendable {
   }
 
   private struct State {
-    var pid: Int32?
+    var process: SpawnedProcess?
     var news: [News] = []
     var said: [String] = []
 
@@ -43,7 +43,7 @@ final class TrialProcess: Sendable {
   private static let saidMax = 400
 
   private struct Live {
-    var pids: Set<Int32> = []
+    var processes: [Int32: SpawnedProcess] = [:]
 
     /// From then on what is started is killed at once, and nobody hears of what ends.
     var isAbandoned = false
@@ -81,7 +81,7 @@ final class TrialProcess: Sendable {
 
   /// Kills it, and waits until it is gone.
   func end() {
-    state.withLock { $0.pid.map(Self.kill) }
+    state.withLock { $0.process }?.signal(SIGKILL)
     while true {
       arrived.wait()
       let news = state.withLock { $0.news.removeFirst() }
@@ -94,32 +94,24 @@ final class TrialProcess: Sendable {
     for _ in 0..<200 {
       let isOver = live.withLock { live in
         live.isAbandoned = true
-        for pid in live.pids { kill(pid) }
-        return live.pids.isEmpty
+        for process in live.processes.values { process.signal(SIGKILL) }
+        return live.processes.isEmpty
       }
       if isOver { return }
       usleep(10_000)
     }
   }
 
-  /// Kills a process of ours: its number may be another's by now, who has another parent.
-  private static func kill(_ pid: Int32) {
-    // One that is gone has no facts, and needs no signal.
-    let facts = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-    guard facts?.contains("\nPPid:\t\(getpid())\n") == true else { return }
-    _ = Foundation.kill(pid, SIGKILL)
-  }
-
   private func take(_ piece: ChildProcess.Piece) {
     state.withLock { state in
       switch piece {
-      case .started(let pid):
-        state.pid = pid
+      case .started(let process):
+        state.process = process
         let isAbandoned = Self.live.withLock { live in
-          live.pids.insert(pid)
+          live.processes[process.pid] = process
           return live.isAbandoned
         }
-        if isAbandoned { Self.kill(pid) }
+        if isAbandoned { process.signal(SIGKILL) }
         return
       case .complaint(let line):
         if state.said.count == Self.saidMax { state.said.removeFirst(Self.saidMax / 2) }
@@ -131,15 +123,16 @@ final class TrialProcess: Sendable {
         state.news.append(.line(line))
       case .lineTooLong:
         state.isEndless = true
-        state.pid.map(Self.kill)
+        state.process?.signal(SIGKILL)
         return
       case .ended(let ending):
-        // Its number may be another's now.
         let isAbandoned = Self.live.withLock { live in
-          if let pid = state.pid { live.pids.remove(pid) }
+          // Its number may be another's now, who was started in between.
+          if let process = state.process, live.processes[process.pid] === process {
+            live.processes[process.pid] = nil
+          }
           return live.isAbandoned
         }
-        state.pid = nil
         if isAbandoned { return }
         state.news.append(
           .ended(

@@ -6,7 +6,7 @@ import GreenbenchCLI
 
 @main
 enum Greenbench {
-  // Not `async`: then the first thread would be gone before a line of ours is run.
+  // Not `async`: then another thread than the first would run our first line.
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
     GreenbenchCommand.prepare(arguments)

@@ -1,4 +1,4 @@
-// Signals that come as soon as a daemon can be seen.
+// A daemon's first moments: signals, who it dies with, and how it is given memory.
 
 import Foundation
 import Testing
@@ -32,7 +32,7 @@ struct EarlySignalTests {
     // The shell ends once the socket is there.
     let script = """
       setpriv --pdeathsig KILL "$0" daemon run >/dev/null 2>&1 & echo $!
-      until [ -S '\(socket)' ] || ! kill -0 $!; do :; done
+      for turn in $(seq 400); do [ -S '\(socket)' ] && exit; sleep 0.05; done
       """
     shell.arguments = ["-c", script, CommandTests.program.path]
     shell.environment = [
@@ -50,8 +50,55 @@ struct EarlySignalTests {
     let deadline = ContinuousClock.now + .seconds(20)
     while isAlive(pid), ContinuousClock.now < deadline { usleep(10_000) }
     #expect(!isAlive(pid))
-    kill(pid, SIGKILL)
+    if isAlive(pid) { kill(pid, SIGKILL) }
   }
+
+  #if GB_JEMALLOC
+    /// Workers are measured as the library is used.
+    @Test(arguments: [nil, "narenas:3"])
+    func theDaemonHasAnAllocatorOfItsOwn(given: String?) throws {
+      let commands = try CommandTests()
+      defer { commands.remove() }
+      let daemon = try commands.start(
+        ["daemon", "run"], environment: given.map { ["MALLOC_CONF": $0] } ?? [:])
+      let pid = daemon.0.processIdentifier
+      defer {
+        kill(pid, SIGTERM)
+        daemon.0.waitUntilExit()
+      }
+      let deadline = ContinuousClock.now + .seconds(20)
+      while worker(of: pid) == nil, ContinuousClock.now < deadline { usleep(10_000) }
+      let child = try #require(worker(of: pid))
+      #expect(setting(of: pid) == given ?? "narenas:1,tcache:false,slab_sizes:1-512:1")
+      #expect(setting(of: child) == given)
+    }
+
+    /// Its first child that has become another program.
+    private func worker(of daemon: Int32) -> Int32? {
+      let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon)/task"))
+      for thread in threads ?? [] {
+        // A thread that has just ended has no children.
+        let children = try? String(
+          contentsOfFile: "/proc/\(daemon)/task/\(thread)/children", encoding: .utf8)
+        for child in (children ?? "").split(separator: " ").compactMap({ Int32($0) }) {
+          let words = words("cmdline", of: child)
+          if words.count > 1, words[1] == "worker" { return child }
+        }
+      }
+      return nil
+    }
+
+    private func setting(of pid: Int32) -> String? {
+      words("environ", of: pid).first { $0.hasPrefix("MALLOC_CONF=") }
+        .map { String($0.dropFirst("MALLOC_CONF=".count)) }
+    }
+
+    private func words(_ file: String, of pid: Int32) -> [String] {
+      // One that is gone has no words.
+      let bytes = (try? Data(contentsOf: URL(filePath: "/proc/\(pid)/\(file)"))) ?? Data()
+      return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+  #endif
 
   /// Whether it is there and does not only wait for somebody to ask for its end.
   private func isAlive(_ pid: Int32) -> Bool {

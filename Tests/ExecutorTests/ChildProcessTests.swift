@@ -1,5 +1,6 @@
 // A child process and its three pipes: what it inherits, how it ends, and why it could not be started.
 
+import CSpawn
 import Foundation
 import Glibc
 import Testing
@@ -42,9 +43,12 @@ struct ChildProcessTests {
     #expect(lines(pieces) == ["0", "1", "2", "3"])
   }
 
-  @Test("No signal is blocked in it, and it leads a group of its own")
+  @Test("No signal is blocked in it, SIGPIPE ends it, and it leads a group of its own")
   func signals() async throws {
-    let script = "grep SigBlk /proc/self/status; ps -o pgid= -p $$ | tr -d ' '; echo $$"
+    _ = signal(SIGPIPE, SIG_IGN)
+    let died = try await pieces("/bin/sh", ["-c", "kill -PIPE $$; echo alive"])
+    #expect(lines(died) == [])
+    let script = "grep SigBlk /proc/self/status; cut -d' ' -f5 /proc/$$/stat; echo $$"
     let lines = lines(try await pieces("/bin/sh", ["-c", script]))
     #expect(lines.first == "SigBlk:\t0000000000000000")
     #expect(lines.count == 3 && lines[1] == lines[2])
@@ -55,7 +59,7 @@ struct ChildProcessTests {
     let pieces = try await pieces("/bin/sh", ["-c", "cat; echo end >&2; exit 3"]) { child in
       try child.write("one\ntwo")
       child.closeInput()
-      #expect(throws: SpawnedProcess.Failure.self) { try child.write("three") }
+      #expect(throws: SystemFailure.self) { try child.write("three") }
     }
     #expect(lines(pieces) == ["one", "two"])
     guard case .ended(let ending) = pieces.last else {
@@ -67,21 +71,32 @@ struct ChildProcessTests {
     #expect(complaints)
   }
 
-  @Test("What is written before it has started is not lost")
-  func writesEarly() async throws {
-    let (stream, told) = AsyncStream.makeStream(of: String.self)
-    let child = ChildProcess("/bin/cat", arguments: [], lineBytesMax: 100) { piece in
-      switch piece {
-      case .line(let line): told.yield(line)
-      case .ended, .couldNotStart: told.finish()
-      default: break
-      }
-    }
-    try child.write("early\n")
-    child.closeInput()
-    var lines: [String] = []
-    for await line in stream { lines.append(line) }
-    #expect(lines == ["early"])
+  @Test("What is written before anybody reads waits, and closing it closes it once")
+  func writesEarly() throws {
+    let input = PipeInput()
+    try input.write("early")
+    input.close()
+    let reading = try input.takeReadingEnd()
+    let end = FileHandle(fileDescriptor: reading, closeOnDealloc: true)
+    #expect(try end.readToEnd() == Data("early".utf8))
+    #expect(throws: SystemFailure.self) { try input.write("late") }
+    #expect(throws: SystemFailure.self) { _ = try input.takeReadingEnd() }
+    input.close()
+  }
+
+  @Test("A signal reaches it only as long as its number is its own")
+  func signalsWhileItIsThere() async throws {
+    let input = PipeInput()
+    let process = try SpawnedProcess("/bin/cat", arguments: [], environment: [], input: input)
+    process.signal(SIGTERM)
+    #expect(gb_await_end(process.pid) == 0)
+    // It is gone and not reaped: the number is still its own, and a signal is taken and does nothing.
+    #expect(kill(process.pid, 0) == 0)
+    #expect(process.wait() == .signalled(SIGTERM))
+    #expect(kill(process.pid, 0) == -1)
+    #expect(process.wait() == .exited(-1), "nobody can tell it again, and that is no good end")
+    process.signal(SIGTERM)
+    for end in [process.output, process.errors] { close(end) }
   }
 
   @Test("Without an end, a line is not read to it")
@@ -115,7 +130,7 @@ struct ChildProcessTests {
       _ = try await pieces("/bin/sh", ["-c", "exit"])
       _ = try await pieces("/nowhere", [])
     }
-    #expect(try openCount() < before + 200)
+    #expect(try openCount() < before + 100)
   }
 
   private func openCount() throws -> Int {

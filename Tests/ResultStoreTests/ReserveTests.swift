@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import GRDB
+import Reports
 import Testing
 
 @testable import ResultStore
@@ -100,6 +101,20 @@ import Testing
       #expect(throws: StoreError.notReadable(path: long, reason: "error 36")) {
         try ResultStore(path: long, readOnly: true)
       }
+    }
+  }
+
+  @Test("what is larger than the cache of pages is stored whole")
+  func smallCache() throws {
+    try withTemporaryFolder { folder in
+      let store = try ResultStore(path: "\(folder)/r.sqlite")
+      try store.limitCache(kibibytes: 16)
+      #expect(
+        try store.withoutTransaction { try Int.fetchOne($0, sql: "PRAGMA cache_size") } == -16)
+      var record = Samples.session()
+      record.report.notes = [String(repeating: "a note ", count: 100_000)]
+      try store.append(record)
+      #expect(try store.session("0") == record)
     }
   }
 }

@@ -49,7 +49,7 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
-    "CSpawn": ["Executor"],
+    "CSpawn": ["Executor", "ExecutorTests"],
     "CStoreFaults": ["StoreStress"],
   ]
 
@@ -84,6 +84,8 @@ struct TidyTests {
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
     "Sources/DaemonStress/Wire.swift",
+    "Sources/Executor/LineReader.swift",
+    "Sources/Executor/PipeInput.swift",
     "Sources/Executor/SpawnedProcess.swift",
     "Sources/Greenlets/Coroutine.swift",
     "Sources/Greenlets/CoroutineCore.swift",

@@ -21,13 +21,18 @@ typedef struct gb_spawned {
 /// Starts a program, in a process group of its own and in our working folder.
 ///
 /// `input` is the end of a pipe that it reads; it stays the caller's. It gets none of our other
-/// descriptors, and no signal is blocked in it. `arguments` begins with the program's name; both
-/// arrays end with NULL. Returns 0 or an error number; then nothing is open that was not open before.
+/// descriptors, no signal is blocked in it, and SIGPIPE ends it, whatever it does to us. `arguments`
+/// begins with the program's name; both arrays end with NULL. A SIGCHLD that this process ignores is
+/// ignored no longer. Returns 0 or an error number; then nothing is open that was not open before.
 int gb_spawn(
     const char *path, char *const *arguments, char *const *environment, int32_t input,
     gb_spawned *spawned);
 
-/// Waits until a child is gone, and tells how `waitpid` describes its end.
-int gb_ending_of(int32_t pid);
+/// Waits until a child is gone; its number stays its own until it is reaped. Returns 0 or an error
+/// number.
+int gb_await_end(int32_t pid);
+
+/// Reaps a child that is gone: how `waitpid` describes its end, or -1 when that is not to be had.
+int gb_reap(int32_t pid);
 
 #endif
