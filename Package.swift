@@ -169,8 +169,9 @@ let package = Package(
     .target(
       name: "GreenbenchCLI",
       dependencies: [
-        "BenchmarkRunner", "Comparison", "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer",
-        "DaemonStress", "EngineStress", "Executor", "Measurement", "Reports", "ResultStore",
+        "BenchmarkRunner", "CContexts", "CSpawn", "Comparison", "DaemonAPI", "DaemonClient",
+        "DaemonJobs", "DaemonServer", "DaemonStress", "EngineStress", "Executor", "Measurement",
+        "Reports", "ResultStore",
         "Stacks", "StoreStress", "StressKit", "StressRunner", "WorkerService",
         argumentParser, logging, metrics,
       ] + jemallocStacks,

@@ -12,6 +12,14 @@
 
 enum { STANDARD_COUNT = 3 };
 
+void gb_hold_standard_numbers(void) {
+    for (int number = 0; number < STANDARD_COUNT; number++) {
+        if (fcntl(number, F_GETFD) != -1 || errno != EBADF) continue;
+        // The lowest free number is this one. Opened the other way round, so that its use fails.
+        if (open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number) return;
+    }
+}
+
 static void close_both(gb_pipe *pipe) {
     if (pipe->reading >= 0) close(pipe->reading);
     if (pipe->writing >= 0) close(pipe->writing);

@@ -20,25 +20,25 @@ enum FrugalAllocator {
   /// To be called by the first thread: the kernel's "die with the parent" is one thread's, and is
   /// lost where another one becomes the new program.
   ///
-  /// jemalloc takes its arenas, caches and slabs before main, and nothing can change them later.
-  /// Somebody's own `MALLOC_CONF` stays in force.
+  /// jemalloc takes its arenas, caches and slabs before main, and nothing can change them later. What
+  /// somebody says in `MALLOC_CONF` goes before ours, and is all that workers hear of.
   static func begin() {
     #if GB_JEMALLOC
-      let found = ProcessInfo.processInfo.environment[name]
-      guard found != setting else {
+      let said = ProcessInfo.processInfo.environment[name]
+      if let said, said.hasPrefix(setting) {
+        let theirs = String(said.dropFirst(setting.count + 1))
         // SAFETY: no other thread runs yet.
-        _ = unsafe unsetenv(name)
+        _ = unsafe theirs.isEmpty ? unsetenv(name) : setenv(name, theirs, 1)
         return
       }
       // Without /proc nobody knows our file; the daemon works with the standard, too.
-      guard found == nil,
-        let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+      guard let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
       else { return }
       // SAFETY: as above; the arguments are the ones that we were given.
-      _ = unsafe setenv(name, setting, 1)
+      _ = unsafe setenv(name, said.map { "\(setting),\($0)" } ?? setting, 1)
       _ = unsafe execv(file, CommandLine.unsafeArgv)
       // The file was replaced meanwhile, or may not be executed again.
-      _ = unsafe unsetenv(name)
+      _ = unsafe said.map { unsafe setenv(name, $0, 1) } ?? unsetenv(name)
     #endif
   }
 }

@@ -1,6 +1,8 @@
 // The command line's root: subcommands, and how a process ends.
 
 public import ArgumentParser
+import CContexts
+import CSpawn
 import Foundation
 import Glibc
 import WorkerService
@@ -28,7 +30,10 @@ public struct GreenbenchCommand: AsyncParsableCommand {
   ///
   /// - Parameter arguments: The arguments after the program's name.
   public static func prepare(_ arguments: [String]) {
+    gb_hold_standard_numbers()
     if arguments.starts(with: ["daemon", "run"]) { FrugalAllocator.begin() }
+    // A run that is killed takes its trials with it, and they their daemons and workers.
+    if arguments.starts(with: ["stress", "trial"]) { gb_die_with_parent() }
   }
 
   /// Runs the program.

@@ -75,7 +75,7 @@ struct JobWatch {
     } catch DaemonClientError.notRunning, DaemonClientError.unreachable {
       throw DaemonFault(
         .unreachable,
-        "the daemon is gone, and job \(id) begins anew with the next one; start it with"
+        "the daemon is gone; if job \(id) was not over, the next one begins it anew; start it with"
           + " `greenbench daemon start`, and see `greenbench attach \(id)`")
     }
   }

@@ -19,6 +19,9 @@ struct OutputFile {
     let target = target
     if let kind = Self.kind(of: target.path) {
       if kind == .typeDirectory { throw ValidationError("\(path) is a folder; name a file in it") }
+      if kind == .typeRegular, try Self.isDatabase(target) {
+        throw ValidationError("\(path) is an SQLite file; name another one for this output")
+      }
       if FileManager.default.isWritableFile(atPath: target.path) { return }
     } else {
       let folder = target.deletingLastPathComponent().path
@@ -62,6 +65,17 @@ struct OutputFile {
     }
   }
 
+  /// Whether a slip of the keyboard would replace somebody's results.
+  private static func isDatabase(_ file: URL) throws -> Bool {
+    // What cannot be read is no store of this user's.
+    guard let handle = try? FileHandle(forReadingFrom: file) else { return false }
+    defer {
+      // Nothing was written.
+      try? handle.close()
+    }
+    return try handle.read(upToCount: 16) == Data("SQLite format 3\0".utf8)
+  }
+
   /// What is there; nil where nothing is.
   static func kind(of path: String) -> FileAttributeType? {
     // What cannot be looked at cannot be written either, which shows in its turn.
@@ -70,7 +84,7 @@ struct OutputFile {
   }
 
   /// What a link points at: the link stays.
-  private var target: URL { URL(filePath: path).resolvingSymlinksInPath() }
+  var target: URL { URL(filePath: path).resolvingSymlinksInPath() }
 }
 
 /// What was to be written could not be.

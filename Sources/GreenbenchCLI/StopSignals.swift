@@ -20,16 +20,21 @@ final class StopSignals {
   /// Ctrl-C and SIGTERM.
   static var usual: [Int32] { [SIGINT, SIGTERM] }
 
+  /// Returns when they are listened to: one that was ignored until then would be lost.
+  ///
   /// - Parameters:
   ///   - numbers: The signals.
   ///   - act: Told how many signals have come, the present one included.
   init(_ numbers: [Int32] = usual, _ act: @escaping @Sendable (_ count: Int) -> Void) {
-    let count = Count()
+    let (count, listened) = (Count(), DispatchSemaphore(value: 0))
+    // Of its own: the common ones have as many threads as there are cores, which may all be busy.
+    let queue = DispatchQueue(label: "greenbench.signals")
     sources = numbers.map { number in
-      _ = signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
       source.setEventHandler { act(count.next()) }
+      source.setRegistrationHandler { listened.signal() }
       source.resume()
+      listened.wait()
       return source
     }
   }

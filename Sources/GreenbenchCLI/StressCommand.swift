@@ -44,16 +44,37 @@ enum StressClasses {
     return facts
   }
 
+  private static let scratchPrefix = "greenbench-stress-\(getuid())-"
+
   /// Where trials make their files.
   static var scratch: URL {
     FileManager.default.temporaryDirectory.appending(
-      path: "greenbench-stress-\(getuid())-\(ProcessInfo.processInfo.processIdentifier)",
+      path: scratchPrefix + "\(ProcessInfo.processInfo.processIdentifier)",
       directoryHint: .isDirectory)
+  }
+
+  /// Removes what runs that were killed have left; a number that another process has now is left alone.
+  private static func removeAbandoned() {
+    let folder = FileManager.default.temporaryDirectory
+    // Where nothing can be listed, nothing can be made, which is told in its turn.
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    where name.hasPrefix(scratchPrefix) {
+      guard let pid = Int32(name.dropFirst(scratchPrefix.count)), kill(pid, 0) != 0, errno == ESRCH
+      else { continue }
+      let path = folder.appending(path: name, directoryHint: .notDirectory)
+      // A link, or somebody else's.
+      let facts = try? FileManager.default.attributesOfItem(atPath: path.path)
+      guard facts?[.type] as? FileAttributeType == .typeDirectory,
+        facts?[.ownerAccountID] as? NSNumber == NSNumber(value: getuid())
+      else { continue }
+      Scratch.remove(path)
+    }
   }
 
   /// Makes it, and sees to it that trials have room: one that meets a full disk says that the program
   /// is wrong.
   static func makeScratch() throws {
+    removeAbandoned()
     let path = scratch.path
     do {
       // Some trials are another user, who has to come through.

@@ -32,9 +32,15 @@ struct StressOutput: ParsableArguments {
       throw ValidationError(
         "only one document can go to standard output; name a file for the others")
     }
-    let names = files.filter { !$0.isStandardOutput }.map(\.path)
-    if Set(names).count < names.count {
+    let targets = files.filter { !$0.isStandardOutput }.map(\.target.path)
+    if Set(targets).count < targets.count {
       throw ValidationError("two documents have one name; the second would replace the first")
+    }
+    let ofStore = ["", "-wal", "-shm", "-reserve"].map {
+      OutputFile(path: store.file + $0).target.path
+    }
+    if let taken = targets.first(where: ofStore.contains) {
+      throw ValidationError("\(taken) is the result store's; name another file for this output")
     }
     if noStore, store.path != nil {
       throw ValidationError("--store and --no-store exclude each other")

@@ -107,6 +107,7 @@ struct StressRunCommand: ParsableCommand {
     hooks.ended = { GreenbenchCommand.tell(StressTable.line($0)) }
     GreenbenchCommand.tell("seed \(TrialToken.text(of: plan.seed)), profile \(profile.rawValue)")
     var report = StressRunner.run(plan, machine: StressClasses.machine, hooks: hooks)
+    stop.trialsAreOver()
     report.command = command(plan)
     try output.conclude(report)
   }

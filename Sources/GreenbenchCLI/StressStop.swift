@@ -8,16 +8,20 @@ import Synchronization
 /// What ends a run of trials early, as long as it lives.
 struct StressStop {
   private let flag = StopFlag()
+  private let over = StopFlag()
   private let signals: StopSignals
 
   /// - Parameter isPatient: Whether the trials that are being made come to their end first.
   init(isPatient: Bool) {
-    let (flag, first) = (flag, FirstSignal())
+    let (flag, first, over) = (flag, FirstSignal(), over)
     signals = StopSignals(StopSignals.usual + Self.hangup) { _ in
       flag.raise()
-      if !isPatient || first.isLongAgo { Self.leave() }
+      if !isPatient || over.isUp || first.isLongAgo { Self.leave() }
     }
   }
+
+  /// No trial has to come to its end any more: whoever waits for the reader of a pipe may leave.
+  func trialsAreOver() { over.raise() }
 
   /// When the first signal came.
   private final class FirstSignal: Sendable {

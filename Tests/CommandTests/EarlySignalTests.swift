@@ -47,10 +47,9 @@ struct EarlySignalTests {
     let pid = try #require(
       String(decoding: told, as: UTF8.self).split(separator: "\n").first.flatMap { Int32($0) })
     #expect(FileManager.default.fileExists(atPath: socket), "it did not begin")
-    let deadline = ContinuousClock.now + .seconds(20)
-    while isAlive(pid), ContinuousClock.now < deadline { usleep(10_000) }
-    #expect(!isAlive(pid))
-    if isAlive(pid) { kill(pid, SIGKILL) }
+    let isGone = ProcessFiles.isGoneSoon(pid)
+    #expect(isGone)
+    if !isGone { kill(pid, SIGKILL) }
   }
 
   #if GB_JEMALLOC
@@ -66,44 +65,15 @@ struct EarlySignalTests {
         kill(pid, SIGTERM)
         daemon.0.waitUntilExit()
       }
-      let deadline = ContinuousClock.now + .seconds(20)
-      while worker(of: pid) == nil, ContinuousClock.now < deadline { usleep(10_000) }
-      let child = try #require(worker(of: pid))
-      #expect(setting(of: pid) == given ?? "narenas:1,tcache:false,slab_sizes:1-512:1")
+      let child = try #require(ProcessFiles.awaitChild(of: pid, calledWith: "worker"))
+      let ours = "narenas:1,tcache:false,slab_sizes:1-512:1"
+      #expect(setting(of: pid) == given.map { "\(ours),\($0)" } ?? ours)
       #expect(setting(of: child) == given)
     }
 
-    /// Its first child that has become another program.
-    private func worker(of daemon: Int32) -> Int32? {
-      let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon)/task"))
-      for thread in threads ?? [] {
-        // A thread that has just ended has no children.
-        let children = try? String(
-          contentsOfFile: "/proc/\(daemon)/task/\(thread)/children", encoding: .utf8)
-        for child in (children ?? "").split(separator: " ").compactMap({ Int32($0) }) {
-          let words = words("cmdline", of: child)
-          if words.count > 1, words[1] == "worker" { return child }
-        }
-      }
-      return nil
-    }
-
     private func setting(of pid: Int32) -> String? {
-      words("environ", of: pid).first { $0.hasPrefix("MALLOC_CONF=") }
+      ProcessFiles.words("environ", of: pid).first { $0.hasPrefix("MALLOC_CONF=") }
         .map { String($0.dropFirst("MALLOC_CONF=".count)) }
     }
-
-    private func words(_ file: String, of pid: Int32) -> [String] {
-      // One that is gone has no words.
-      let bytes = (try? Data(contentsOf: URL(filePath: "/proc/\(pid)/\(file)"))) ?? Data()
-      return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    }
   #endif
-
-  /// Whether it is there and does not only wait for somebody to ask for its end.
-  private func isAlive(_ pid: Int32) -> Bool {
-    // One that is gone has no file.
-    let facts = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-    return facts?.contains("State:\tZ") == false
-  }
 }

@@ -33,6 +33,9 @@ struct StressCommandTests {
     (["--json", ""], "empty"), (["--json", "/nowhere/report.json"], "cannot be written"),
     (["--junit", "/tmp"], "is a folder"), (["--json", "-", "--markdown", "-"], "only one"),
     (["--json", "/tmp/a", "--junit", "/tmp/a"], "one name"),
+    (["--json", "/tmp/a", "--junit", "/tmp/./a"], "one name"),
+    (["--json", "/tmp/r.sqlite", "--store", "/tmp/r.sqlite"], "the result store's"),
+    (["--json", "/tmp/r.sqlite-wal", "--store", "/tmp/r.sqlite"], "the result store's"),
     (["--worker", "/bin/true"], "only the class executor"),
     (["--worker", "/tmp"], "cannot be executed"),
     (["--store", "x", "--no-store"], "exclude"),
@@ -107,5 +110,35 @@ struct StressCommandTests {
     let outcome = try run(["stress", "replay", try report(token, format: format), "--no-store"])
     #expect(outcome.status == 64)
     #expect(outcome.complaint.contains(word), "\(outcome.complaint)")
+  }
+
+  @Test func replacesNoStoreByAReport() throws {
+    defer { base.remove() }
+    #expect(try run(Self.quick).status == 0)
+    let store = FileManager.default.contents(atPath: base.store)
+    let other = path("other.sqlite")
+    let outcome = try run(Self.quick + ["--store", other, "--json", base.store])
+    #expect(outcome.status == 64)
+    #expect(outcome.complaint.contains("is an SQLite file"), "\(outcome.complaint)")
+    #expect(FileManager.default.contents(atPath: base.store) == store)
+  }
+
+  @Test func nothingOfAKilledRunGoesOn() throws {
+    defer { base.remove() }
+    let folder = path("scratch")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    let started = try base.start(
+      ["stress", "run", "signal-storm", "--profile", "nightly", "--seed", "1", "--no-store"],
+      environment: ["TMPDIR": folder])
+    let pid = started.0.processIdentifier
+    let trial = try #require(ProcessFiles.awaitChild(of: pid, calledWith: "stress"))
+    kill(pid, SIGKILL)
+    #expect(ProcessFiles.isGoneSoon(trial))
+    _ = try base.end(started)
+    // The next one takes away what this one could not.
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
+    let next = try base.start(Self.quick + ["--no-store"], environment: ["TMPDIR": folder])
+    #expect(try base.end(next).status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
   }
 }

@@ -49,7 +49,7 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
-    "CSpawn": ["Executor", "ExecutorTests"],
+    "CSpawn": ["Executor", "ExecutorTests", "GreenbenchCLI"],
     "CStoreFaults": ["StoreStress"],
   ]
 

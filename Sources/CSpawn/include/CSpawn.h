@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+/// Takes those of the three standard numbers that are closed, so that nothing else is opened as one of
+/// them. What uses them fails as before.
+void gb_hold_standard_numbers(void);
+
 /// A pipe that no child inherits.
 typedef struct gb_pipe {
     int32_t reading, writing;
