@@ -149,6 +149,7 @@ let package = Package(
       name: "DaemonStress",
       dependencies: [
         "CSockets", "DaemonAPI", "DaemonServer", "Executor", "Reports", "ResultStore", "StressKit",
+        "WorkerService",
       ],
       swiftSettings: strict),
     .target(

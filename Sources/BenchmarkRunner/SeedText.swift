@@ -6,7 +6,7 @@ public enum SeedText {
 
   /// Reads a seed; nil where the text is none.
   public static func parse(_ text: String) -> UInt64? {
-    if text.hasPrefix("0x") { return UInt64(text.dropFirst(2), radix: 16) }
+    if text.lowercased().hasPrefix("0x") { return UInt64(text.dropFirst(2), radix: 16) }
     return UInt64(text.replacing("_", with: ""))
   }
 }

@@ -12,8 +12,10 @@ import StressKit
 struct ExecutorContract: StressClass {
   let about = StressClassAbout(
     name: "executor",
-    injection: "right and wrong questions in random order, broken lines, SIGKILL between them",
-    expectation: "each is answered as the protocol says, checksums are right, nothing leaks",
+    injection: "right and wrong questions in random order, SIGKILL between them",
+    expectation:
+      "each is answered as the protocol says, the same one alike; checksums of workloads that are known "
+      + "here are right, nothing leaks",
     goal: "every answer right",
     unit: "answers",
     trials: TrialCounts(pr: 8, nightly: 200))
@@ -45,13 +47,14 @@ struct ExecutorContract: StressClass {
         for (step, generator) in kept { try await conversation.make(step, generator) }
         try await conversation.end()
       } catch {
-        await conversation.abandon()
-        return Told(steps: await conversation.told, answers: 0, failure: "\(error)")
+        let said = await conversation.abandon()
+        let failure = (error as? ExecutorError)?.sentence(of: path) ?? "\(error)"
+        return Told(steps: await conversation.told, answers: 0, failure: failure, said: said)
       }
-      return Told(
-        steps: await conversation.told, answers: await conversation.answers, failure: nil)
+      return Told(steps: await conversation.told, answers: await conversation.answers)
     }
     for step in told.steps { trial.tell(step) }
+    if !told.said.isEmpty { trial.attach("stderr", told.said.joined(separator: "\n")) }
     if let failure = told.failure { throw Finding(failure) }
     trial.count(told.answers)
   }
@@ -59,7 +62,10 @@ struct ExecutorContract: StressClass {
   private struct Told: Sendable {
     let steps: [String]
     let answers: Int
-    let failure: String?
+    var failure: String?
+
+    /// What a failing executor said last.
+    var said: [String] = []
   }
 
   /// One executor after another, as they are killed.
@@ -127,7 +133,13 @@ struct ExecutorContract: StressClass {
       self.worker = nil
     }
 
-    func abandon() async { await worker?.stop() }
+    /// Ends the executor that failed.
+    ///
+    /// - Returns: What it said last on its standard error.
+    func abandon() async -> [String] {
+      await worker?.stop()
+      return await worker?.said ?? []
+    }
 
     private func greeted() async throws -> HelloReply {
       if let hello { return hello }
@@ -171,27 +183,27 @@ struct ExecutorContract: StressClass {
         answers += 1
         return
       }
+      let check = AnswerCheck(executor: hello.name, wanted: wanted, prepared: prepared)
+      try check.checkPrepared()
       let batches = Int.random(in: 1...5, using: &generator)
-      told.append("measure \(batches) batches, verify, memory, finish")
+      told.append("verify, measure \(batches) batches, verify twice, memory, finish")
+      let first = try await worker.verify(prepared.handle, deadline: deadline)
+      try check.check(first, measured: 0)
       let measured = try await worker.measure(
         prepared.handle, batches: batches,
         batchNanoseconds: ExecutorContract.batchNanoseconds, deadline: deadline)
-      let name = "\(workload.name) on \(backend.name)"
-      guard measured.allSatisfy({ $0.operations.isMultiple(of: prepared.operationsPerUnit) }) else {
-        throw Finding("\(name): a batch's operations are no multiple of a unit's")
-      }
+      let units = try check.units(of: measured)
       let verified = try await worker.verify(prepared.handle, deadline: deadline)
-      guard verified.matches else {
-        throw Finding("\(name): checksum \(verified.checksum) is not the oracle's")
-      }
-      _ = try await worker.memory(prepared.handle, deadline: deadline)
-      let left = try await worker.finish(prepared.handle, deadline: deadline)
-      guard left.leakedGreenlets == 0, left.leakedStacks == 0, (left.leakedBytes ?? 0) == 0 else {
-        throw Finding(
-          "\(name): leaked \(left.leakedGreenlets) greenlets, \(left.leakedStacks) stacks, "
-            + "\(left.leakedBytes ?? 0) bytes")
-      }
-      answers += 5
+      try check.check(verified, measured: units)
+      try check.check(
+        try await worker.verify(prepared.handle, deadline: deadline), isAs: verified)
+      try check.check(try await worker.memory(prepared.handle, deadline: deadline))
+      try check.check(try await worker.finish(prepared.handle, deadline: deadline))
+      told.append("prepare the same, verify, finish")
+      let again = try await worker.prepare(wanted, deadline: deadline)
+      try check.check(try await worker.verify(again.handle, deadline: deadline), isAs: first)
+      try check.check(try await worker.finish(again.handle, deadline: deadline))
+      answers += 10
       guard finishesTwice else { return }
       told.append("finish again")
       try await refusal(.noSuchHandle) { worker in

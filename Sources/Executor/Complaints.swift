@@ -84,6 +84,7 @@ struct Complaints {
   private static let linesMax = 20
   private static let bytesMax = 8192
   private static let callsMax = 80
+  private static let saidMax = 100
 
   /// The last overflow that was told.
   private(set) var overflow: OverflowNote?
@@ -94,6 +95,9 @@ struct Complaints {
   /// The last lines that are no report.
   private(set) var tail: [String] = []
 
+  /// The last lines of all, whatever was asked in between.
+  private(set) var said: [String] = []
+
   /// What Swift's runtime said: a trace of any length may follow it.
   private var fatal: String?
 
@@ -103,6 +107,8 @@ struct Complaints {
   mutating func take(_ line: String) {
     // Nobody may read our own standard error any more; the worker's end is told all the same.
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    let words = String(decoding: line.utf8.prefix(Self.bytesMax), as: UTF8.self)
+    Self.keep(words, in: &said, linesMax: Self.saidMax)
     if let note = OverflowNote(line: line) {
       overflow = note
     } else if var note = CrashNote(line: line) {
@@ -117,12 +123,15 @@ struct Complaints {
         overflow?.calls.append(String(call))
       }
     } else if !line.allSatisfy(\.isWhitespace) {
-      let words = String(decoding: line.utf8.prefix(Self.bytesMax), as: UTF8.self)
       if words.contains("Fatal error") { fatal = words }
-      tail.append(words)
-      while tail.count > Self.linesMax || tail.reduce(0, { $0 + $1.utf8.count }) > Self.bytesMax {
-        tail.removeFirst()
-      }
+      Self.keep(words, in: &tail, linesMax: Self.linesMax)
+    }
+  }
+
+  private static func keep(_ words: String, in lines: inout [String], linesMax: Int) {
+    lines.append(words)
+    while lines.count > linesMax || lines.reduce(0, { $0 + $1.utf8.count }) > bytesMax {
+      lines.removeFirst()
     }
   }
 

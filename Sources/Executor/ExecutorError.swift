@@ -89,10 +89,16 @@ public enum ExecutorError: Error, Hashable, Sendable {
 }
 
 extension ExecutorError: CustomStringConvertible {
-  public var description: String {
+  public var description: String { sentence(of: "greenbench") }
+
+  /// What happened, and what to do about it.
+  ///
+  /// - Parameter program: What was started: it need not be ours.
+  /// - Returns: One sentence.
+  public func sentence(of program: String) -> String {
     switch self {
     case .couldNotStart: "\(fact); check that the file exists and may be executed"
-    case .crashed, .garbled: "\(fact); run it by hand with `greenbench worker` to see why"
+    case .crashed, .garbled: "\(fact); run it by hand with `\(program) worker` to see why"
     case .overflowed: "\(fact); choose a larger stack"
     case .hung: "\(fact); try smaller parameters or shorter batches"
     case .refused: "\(fact); ask for something it offers"

@@ -26,6 +26,9 @@ public actor WorkerProcess: SupervisedExecutor {
 
   private var complaints = Complaints()
 
+  /// What it said last on its standard error, a line each; all of it once the process is gone.
+  public var said: [String] { complaints.said }
+
   private var spawned: SpawnedProcess?
 
   /// nil before the process has started, and once it is gone.

@@ -90,29 +90,3 @@ struct StressOutput: ParsableArguments {
     }
   }
 }
-
-/// Whose executor is put to the test.
-struct StressExecutor: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "The executor that the class `executor` asks. Standard: this program's own worker.",
-      valueName: "program"))
-  var worker: String?
-
-  func validate() throws {
-    guard let worker else { return }
-    let target = URL(filePath: worker).resolvingSymlinksInPath().path
-    guard OutputFile.kind(of: target) == .typeRegular,
-      FileManager.default.isExecutableFile(atPath: target)
-    else {
-      throw ValidationError("\(worker) cannot be executed; name a program that speaks the protocol")
-    }
-  }
-
-  /// Sees to it that somebody asks the worker that is named.
-  func check(isAskedBy classes: [String]) throws {
-    guard worker != nil, !classes.isEmpty, !classes.contains("executor") else { return }
-    throw ValidationError(
-      "only the class executor asks a --worker; add it to the classes, or leave --worker out")
-  }
-}

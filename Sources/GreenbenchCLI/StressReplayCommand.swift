@@ -55,6 +55,10 @@ struct StressReplayCommand: ParsableCommand {
       throw ExitCode(ExitCodes.nothingRan.rawValue)
     }
     try executor.check(isAskedBy: classes.map(\.name))
+    let worker = executor.worker ?? found.worker
+    if let worker, classes.contains(where: { $0.name == "executor" }) {
+      try StressExecutor.checkStart(of: worker)
+    }
     try output.prepare()
     try StressClasses.makeScratch()
     defer { StressClasses.removeScratch() }
@@ -66,7 +70,7 @@ struct StressReplayCommand: ParsableCommand {
       var plan = StressPlan(
         classes: [about], profile: profile ?? one.profile, seed: token.seed, lanes: 1,
         program: ThisProgram.path, scratch: StressClasses.scratch)
-      plan.executor = executor.worker ?? found.worker
+      plan.executor = worker
       reports.append(try StressRunner.replay(token, plan, machine: StressClasses.machine))
     }
     var report = reports[0]
@@ -84,7 +88,16 @@ struct StressReplayCommand: ParsableCommand {
 
   private func found() throws -> Found {
     if let token = TrialToken(what) { return Found(tokens: [(token, .pr)]) }
-    guard let data = FileManager.default.contents(atPath: what) else { throw Self.refusal(what) }
+    switch OutputFile.kind(of: URL(filePath: what).resolvingSymlinksInPath().path) {
+    case .typeRegular: break
+    case .typeDirectory: throw ValidationError("\(what) is a folder; name a report's file in it")
+    case nil: throw Self.refusal(what)
+    // Somebody may never write to it, and then nobody learns why nothing happens.
+    default: throw ValidationError("\(what) is no regular file; write the report to one")
+    }
+    guard let data = FileManager.default.contents(atPath: what) else {
+      throw ValidationError("\(what) cannot be read; name a report that you may read")
+    }
     let report: StressReport
     do {
       report = try JSONDecoder().decode(StressReport.self, from: data)

@@ -89,6 +89,7 @@ struct StressRunCommand: ParsableCommand {
     let chosen = StressClasses.all.map(\.about).filter {
       classes.isEmpty || classes.contains($0.name)
     }
+    if let worker = executor.worker { try StressExecutor.checkStart(of: worker) }
     try output.prepare()
     try StressClasses.makeScratch()
     defer { StressClasses.removeScratch() }

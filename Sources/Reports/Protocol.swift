@@ -2,7 +2,27 @@
 
 /// Limits and version of the protocol.
 ///
-/// One JSON object a line, UTF-8.
+/// An executor is any program that keeps to this, in any language:
+///
+/// - It is started with one argument, `worker`, in the runner's folder and with its environment.
+/// - Requests (``ExecutorRequest``) come on its standard input and replies (``ExecutorReply``) go to its
+///   standard output, one JSON object a line, UTF-8. The next request may wait for the reply, so a reply
+///   is flushed. Each request has one reply with its `id`, in the same order. Nothing else is written
+///   there: any other line, or one over ``lineBytesMax``, is nonsense, and the executor is killed for it.
+/// - Keys that are nil are left out. Keys that one does not know are passed over.
+/// - Its standard error is free text: it is passed on to people, and what came last is kept with a failure.
+/// - A request that cannot be done has a reply with `error` in place of its part, and nothing has changed.
+/// - A line that is no request (no JSON, no such `op`, a wrong type) has a reply with `id` 0 and an error of
+///   the code `malformed`; a request that lacks its part has that error with its own `id`. The executor
+///   goes on in both cases.
+/// - `hello` comes first and may come again, with the runner's `version`; another one than the executor's
+///   is refused with the code `version`.
+/// - Several workloads may be prepared at once. A handle is good until its `finish`; `verify` may be asked at
+///   any time, before the first batch too, and changes nothing.
+/// - `bye` has a reply with nothing but its `id`, and then the executor ends. The end of its standard input
+///   means the same without a reply, and the runner may say goodbye by that alone. Who is still there two
+///   seconds later, or silent for longer than the runner waits, is killed with SIGKILL. So is one that
+///   nobody needs any more: nothing may depend on an orderly end.
 public enum ExecutorProtocol {
   /// Grows with every change that an older peer would misread.
   public static let version = 1
@@ -260,10 +280,18 @@ public struct PreparedReply: Codable, Hashable, Sendable {
 }
 
 /// A checksum, and whether it is the one that the oracle computed without coroutines.
+///
+/// The same workload with the same parameters and seed has the same checksum after as many units. The
+/// checksum of a workload that greenbench has, `of` what it is there, is the one that it has there.
 public struct VerifiedReply: Codable, Hashable, Sendable {
   public var checksum: String
   public var of: String
   public var matches: Bool
+
+  /// After how many units of work, those that were not measured included; nil where nobody counted.
+  ///
+  /// With it somebody else can tell what the checksum must be.
+  public var units: Int?
 
   public init(checksum: String, of: String, matches: Bool) {
     self.checksum = checksum

@@ -21,12 +21,12 @@ public struct TrialToken: Hashable, Sendable, CustomStringConvertible {
     self.omitted = Set(omitted).sorted()
   }
 
-  /// Reads what `description` writes; nil for any other text.
+  /// Reads what `description` writes, with a seed in any form that people write; nil for any other text.
   public init?(_ text: String) {
     let halves = text.split(separator: "~", omittingEmptySubsequences: false)
     let parts = halves[0].split(separator: "/", omittingEmptySubsequences: false)
-    guard halves.count <= 2, parts.count == 3, !parts[0].isEmpty, parts[1].hasPrefix("0x"),
-      let seed = UInt64(parts[1].dropFirst(2), radix: 16), let index = Int(parts[2]),
+    guard halves.count <= 2, parts.count == 3, !parts[0].isEmpty,
+      let seed = Self.seed(parts[1]), let index = Int(parts[2]),
       (0..<Self.trialsMax).contains(index)
     else { return nil }
     var omitted: Set<Int> = []
@@ -40,6 +40,12 @@ public struct TrialToken: Hashable, Sendable, CustomStringConvertible {
       }
     }
     self.init(className: String(parts[0]), seed: seed, index: index, omitted: Array(omitted))
+  }
+
+  /// As `--seed` reads it.
+  private static func seed(_ text: Substring) -> UInt64? {
+    if text.lowercased().hasPrefix("0x") { return UInt64(text.dropFirst(2), radix: 16) }
+    return UInt64(text.replacing("_", with: ""))
   }
 
   /// More trials than any run makes.

@@ -66,7 +66,7 @@ public final class Worker {
         "this worker speaks protocol \(ExecutorProtocol.version); use a runner of the same version")
     }
     return HelloReply(
-      version: ExecutorProtocol.version, name: "greenbench", runtime: "Swift",
+      version: ExecutorProtocol.version, name: KnownWorkloads.executor, runtime: "Swift",
       backends: Catalogue.backends.map(\.description), workloads: Catalogue.workloads,
       stackSources: StackChoice.sources, stackBytesLeast: StackChoice.least.bytes,
       stackBytesMost: StackChoice.most.bytes, monotonicClock: true)
@@ -120,7 +120,7 @@ public final class Worker {
   }
 
   /// All parameters of a workload: those given, the others at their standard.
-  private static func complete(
+  static func complete(
     _ given: [String: Int], of workload: WorkloadDescription
   ) throws(ExecutorFault) -> [String: Int] {
     for name in given.keys.sorted() where !workload.parameters.contains(where: { $0.name == name })
@@ -168,9 +168,11 @@ public final class Worker {
     let (_, item) = try find(request)
     try item.running.inspect()
     let checksum = item.running.checksum()
-    return VerifiedReply(
+    var reply = VerifiedReply(
       checksum: "\(checksum)", of: item.program.checksumMeaning,
       matches: checksum == item.program.oracle(item.parameters, item.unitsDone))
+    reply.units = item.unitsDone
+    return reply
   }
 
   /// Gives back what earlier rows have left, so that it is not used by this one unseen.

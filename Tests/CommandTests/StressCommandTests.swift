@@ -84,11 +84,12 @@ struct StressCommandTests {
   }
 
   /// A report as a run of `nightly` would have written it.
-  private func report(_ token: String, format: Int = 1) throws -> String {
+  private func report(_ token: String, format: Int = 1, worker: String? = nil) throws -> String {
     let file = path("report.json")
     let text = """
       {"format": \(format), "run": "r", "started_utc": "", "profile": "nightly", "seed": "0x1",
-       "seconds": 0, "machine": {}, "interrupted": false, "classes": [
+       "seconds": 0, "machine": {}, "interrupted": false,
+       \(worker.map { "\"worker\": \"\($0)\"," } ?? "") "classes": [
         {"name": "misuse", "trials": 1, "checks": 0, "unit": "cells", "failures": 1, "skipped": [],
          "seconds": 0, "figures": {}, "findings": [
           {"token": "\(token)", "what": "made up", "replay": "", "artefacts": {}}]}]}
@@ -102,6 +103,28 @@ struct StressCommandTests {
     let outcome = try run(["stress", "replay", try report("misuse/0x1/0"), "--no-store"])
     #expect(outcome.status == 0)
     #expect(outcome.output.contains("1 class, 1 trial"))
+  }
+
+  @Test func asksNoWorkerOfAReportThatIsGone() throws {
+    defer { base.remove() }
+    let bad = path("bad")
+    try Data("#!/no/such/interpreter\n".utf8).write(to: URL(filePath: bad))
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: bad)
+    for (worker, word) in [("/nowhere", "cannot be executed"), (bad, "cannot be started")] {
+      let file = try report("executor/0x1/0", worker: worker)
+      let outcome = try run(["stress", "replay", file, "--no-store"])
+      #expect(outcome.status == 64)
+      #expect(outcome.complaint.contains(word), "\(outcome.complaint)")
+      #expect(outcome.complaint.split(separator: "\n").count == 1, "a trial was made before")
+    }
+  }
+
+  @Test(arguments: [("/tmp", "is a folder"), ("/dev/null", "is no regular file")])
+  func replaysNothingThatIsNoFile(what: String, word: String) throws {
+    defer { base.remove() }
+    let outcome = try run(["stress", "replay", what, "--no-store"])
+    #expect(outcome.status == 64)
+    #expect(outcome.complaint.contains(word), "\(outcome.complaint)")
   }
 
   @Test(arguments: [("rubbish", 1, "is no trial"), ("misuse/0x1/0", 2, "format 2")])

@@ -55,6 +55,11 @@ struct WorkerTests {
     let verified = try #require(
       Self.ask(worker, .verify) { $0.handle = prepared.handle }.verified)
     #expect(verified.matches, "the checksum is not the oracle's")
+    let units = try #require(verified.units)
+    #expect(
+      verified
+        == KnownWorkloads.verified(
+          workload, parameters: prepared.parameters, seed: 1, units: units))
     let memory = try #require(Self.ask(worker, .memory) { $0.handle = prepared.handle }.memory)
     #expect(memory.residentBytes > 0 && memory.mappings > 0)
     #expect(memory.bytesPerGreenlet != nil)

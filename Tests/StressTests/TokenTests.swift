@@ -8,10 +8,17 @@ struct TokenTests {
   func readsWhatItWrites(text: String) { #expect(TrialToken(text)?.description == text) }
 
   @Test(arguments: [
-    "", "leaks", "leaks/7/7", "leaks/0x/7", "/0x1/7", "a/0x1/-1", "a/0x1/1~", "a/0x1/1~3-2",
+    "", "leaks", "leaks//7", "leaks/-7/7", "leaks/7f/7", "leaks/18446744073709551616/7",
+    "leaks/0x/7",
+    "/0x1/7", "a/0x1/-1", "a/0x1/1~", "a/0x1/1~3-2",
     "a/0x1/9223372036854775807", "a/0x1/1~x", "a/0x1/1~1~2", "a/0x1/1~-1", "a/0x1/1~0-99999999999",
   ])
   func refusesOthers(text: String) { #expect(TrialToken(text) == nil) }
+
+  @Test(arguments: ["leaks/20930/7", "leaks/20_930/7", "leaks/0X51C2/7"])
+  func readsASeedAsPeopleWriteIt(text: String) {
+    #expect(TrialToken(text)?.description == "leaks/0x51c2/7")
+  }
 
   @Test func leavesAStepOutOnce() {
     #expect(TrialToken("a/0x1/1~3,1-4,2")?.description == "a/0x1/1~1-4")
