@@ -252,8 +252,8 @@ struct ExecutorContract: StressClass {
     }
 
     private func killed() async throws {
-      guard let worker, let pid = await worker.pid else { return }
-      kill(pid, SIGKILL)
+      guard let worker, await worker.pid != nil else { return }
+      await worker.kill()
       let ending = await worker.gone()
       guard case .crashed(.signalled(SIGKILL), _) = ending else {
         throw Finding("killed by SIGKILL, and told as: \(ending.fact)")

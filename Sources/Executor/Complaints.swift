@@ -130,7 +130,10 @@ struct Complaints {
 
   private static func keep(_ words: String, in lines: inout [String], linesMax: Int) {
     lines.append(words)
-    while lines.count > linesMax || lines.reduce(0, { $0 + $1.utf8.count }) > bytesMax {
+    // The last one stays: bytes that are no UTF-8 make it longer than it was.
+    while lines.count > 1,
+      lines.count > linesMax || lines.reduce(0, { $0 + $1.utf8.count }) > bytesMax
+    {
       lines.removeFirst()
     }
   }

@@ -54,6 +54,14 @@ package final class SpawnedProcess: Sendable {
     }
   }
 
+  /// Kills it and what it has started in its group: a shell's program would keep the pipes open.
+  package func end() {
+    isReaped.withLock { isReaped in
+      // It leads its group, and the number is the group's as long as it is its own.
+      if !isReaped { _ = kill(-pid, SIGKILL) }
+    }
+  }
+
   /// Waits until it is gone.
   func wait() -> ExecutorError.Ending {
     _ = gb_await_end(pid)

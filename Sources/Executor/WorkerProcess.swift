@@ -164,9 +164,10 @@ public actor WorkerProcess: SupervisedExecutor {
     kill()
   }
 
-  private func kill() {
+  /// Kills the process, as somebody else would: its end is told as a crash.
+  package func kill() {
     isToBeKilled = true
-    spawned?.signal(SIGKILL)
+    spawned?.end()
   }
 
   private func ended(_ how: ExecutorError) {

@@ -25,7 +25,7 @@ enum FrugalAllocator {
   static func begin() {
     #if GB_JEMALLOC
       let said = ProcessInfo.processInfo.environment[name]
-      if let said, said.hasPrefix(setting) {
+      if let said, (said + ",").hasPrefix(setting + ",") {
         let theirs = String(said.dropFirst(setting.count + 1))
         // SAFETY: no other thread runs yet.
         _ = unsafe theirs.isEmpty ? unsetenv(name) : setenv(name, theirs, 1)

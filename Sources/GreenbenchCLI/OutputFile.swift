@@ -84,7 +84,13 @@ struct OutputFile {
   }
 
   /// What a link points at: the link stays.
-  var target: URL { URL(filePath: path).resolvingSymlinksInPath() }
+  var target: URL {
+    let file = URL(filePath: path)
+    if Self.kind(of: file.path) != nil { return file.resolvingSymlinksInPath() }
+    // Nothing is resolved of a path whose end is not there yet.
+    return file.deletingLastPathComponent().resolvingSymlinksInPath()
+      .appending(path: file.lastPathComponent)
+  }
 }
 
 /// What was to be written could not be.

@@ -59,7 +59,8 @@ enum StressClasses {
     // Where nothing can be listed, nothing can be made, which is told in its turn.
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     where name.hasPrefix(scratchPrefix) {
-      guard let pid = Int32(name.dropFirst(scratchPrefix.count)), kill(pid, 0) != 0, errno == ESRCH
+      guard let pid = Int32(name.dropFirst(scratchPrefix.count)), pid > 0, kill(pid, 0) != 0,
+        errno == ESRCH
       else { continue }
       let path = folder.appending(path: name, directoryHint: .notDirectory)
       // A link, or somebody else's.

@@ -40,7 +40,7 @@ struct StressExecutor: ParsableArguments {
     _ = ChildProcess(worker, arguments: ["worker"], lineBytesMax: ExecutorProtocol.lineBytesMax) {
       piece in
       switch piece {
-      case .started(let process): process.signal(SIGKILL)
+      case .started(let process): process.end()
       case .couldNotStart(let reason): refusal.reason.withLock { $0 = reason }
       // It is asked nothing, so what it says and how it ends are no matter.
       case .line, .lineTooLong, .complaint, .ended: return

@@ -36,10 +36,11 @@ struct StressOutput: ParsableArguments {
     if Set(targets).count < targets.count {
       throw ValidationError("two documents have one name; the second would replace the first")
     }
-    let ofStore = ["", "-wal", "-shm", "-reserve"].map {
-      OutputFile(path: store.file + $0).target.path
-    }
-    if let taken = targets.first(where: ofStore.contains) {
+    let ofStore = OutputFile(path: store.file).target.path
+    // The reserve lies beside a link, the others beside what it points at.
+    let reserve = OutputFile(path: store.file + "-reserve").target.path
+    let theirs = ["", "-wal", "-shm", "-reserve"].map { ofStore + $0 } + [reserve]
+    if let taken = targets.first(where: theirs.contains) {
       throw ValidationError("\(taken) is the result store's; name another file for this output")
     }
     if noStore, store.path != nil {

@@ -18,7 +18,8 @@
 /// - `hello` comes first and may come again, with the runner's `version`; another one than the executor's
 ///   is refused with the code `version`.
 /// - Several workloads may be prepared at once. A handle is good until its `finish`; `verify` may be asked at
-///   any time, before the first batch too, and changes nothing.
+///   any time, before the first batch too, and changes nothing. No unit that a checksum knows of is done
+///   before the first `measure`. Who cannot count bytes of memory says 0.
 /// - `bye` has a reply with nothing but its `id`, and then the executor ends. The end of its standard input
 ///   means the same without a reply, and the runner may say goodbye by that alone. Who is still there two
 ///   seconds later, or silent for longer than the runner waits, is killed with SIGKILL. So is one that

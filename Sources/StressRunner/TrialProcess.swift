@@ -81,7 +81,7 @@ final class TrialProcess: Sendable {
 
   /// Kills it, and waits until it is gone.
   func end() {
-    state.withLock { $0.process }?.signal(SIGKILL)
+    state.withLock { $0.process }?.end()
     while true {
       arrived.wait()
       let news = state.withLock { $0.news.removeFirst() }
@@ -94,7 +94,7 @@ final class TrialProcess: Sendable {
     for _ in 0..<200 {
       let isOver = live.withLock { live in
         live.isAbandoned = true
-        for process in live.processes.values { process.signal(SIGKILL) }
+        for process in live.processes.values { process.end() }
         return live.processes.isEmpty
       }
       if isOver { return }
@@ -111,7 +111,7 @@ final class TrialProcess: Sendable {
           live.processes[process.pid] = process
           return live.isAbandoned
         }
-        if isAbandoned { process.signal(SIGKILL) }
+        if isAbandoned { process.end() }
         return
       case .complaint(let line):
         if state.said.count == Self.saidMax { state.said.removeFirst(Self.saidMax / 2) }
@@ -123,7 +123,7 @@ final class TrialProcess: Sendable {
         state.news.append(.line(line))
       case .lineTooLong:
         state.isEndless = true
-        state.process?.signal(SIGKILL)
+        state.process?.end()
         return
       case .ended(let ending):
         let isAbandoned = Self.live.withLock { live in

@@ -148,15 +148,26 @@ struct StressCommandTests {
 
   @Test func nothingOfAKilledRunGoesOn() throws {
     defer { base.remove() }
-    let folder = path("scratch")
+    // A socket's path is short, and the test's own folder has a long name.
+    let folder = FileManager.default.temporaryDirectory.appending(
+      path: "k\(UInt16.random(in: 0...9999))"
+    )
+    .path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    defer {
+      // The next test has another one.
+      try? FileManager.default.removeItem(atPath: folder)
+    }
     let started = try base.start(
-      ["stress", "run", "signal-storm", "--profile", "nightly", "--seed", "1", "--no-store"],
+      ["stress", "run", "soak", "--profile", "nightly", "--seed", "1", "--no-store"],
       environment: ["TMPDIR": folder])
     let pid = started.0.processIdentifier
+    // By itself it would go on for an hour.
     let trial = try #require(ProcessFiles.awaitChild(of: pid, calledWith: "stress"))
+    let daemon = try #require(ProcessFiles.awaitChild(of: trial, calledWith: "daemon"))
     kill(pid, SIGKILL)
     #expect(ProcessFiles.isGoneSoon(trial))
+    #expect(ProcessFiles.isGoneSoon(daemon))
     _ = try base.end(started)
     // The next one takes away what this one could not.
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
