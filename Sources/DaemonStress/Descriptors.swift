@@ -26,10 +26,46 @@ struct Descriptors: StressClass {
     guard FileManager.default.isExecutableFile(atPath: Self.limiter) else {
       throw Skip("there is no \(Self.limiter); util-linux has it")
     }
-    if trial.index % 2 == 0 { try lackDescriptors(trial) } else { try lackProcesses(trial) }
+    let drawn = trial.generator
+    var recoveries = Recoveries()
+    for name in Self.attempts where !recoveries.areQuick {
+      (trial.generator, recoveries.name) = (drawn, name)
+      if trial.index % 2 == 0 {
+        try lackDescriptors(trial, &recoveries)
+      } else {
+        try lackProcesses(trial, &recoveries)
+      }
+    }
+    for (what, time) in recoveries.best.sorted(by: { $0.key < $1.key }) {
+      trial.figure("s until \(what)", time.seconds)
+      trial.figure("s until \(what), own", time.own)
+      try trial.require(
+        time.own < Self.recoverySecondsMax,
+        "\(what) \(time.seconds) s after a shortage, \(time.own) s of them the daemon's own, at best"
+      )
+    }
   }
 
-  private func lackDescriptors(_ trial: Trial) throws {
+  /// What a busy machine does to one recovery it does not do to three; a slow daemon is slow each time.
+  private static let attempts = ["a", "b", "c"]
+
+  /// The quickest of each kind so far.
+  private struct Recoveries {
+    private(set) var best: [String: OwnTime] = [:]
+
+    /// Of the daemon's folder in this attempt.
+    var name = ""
+
+    mutating func note(_ time: OwnTime, until what: String) {
+      if best[what].map({ time.own < $0.own }) ?? true { best[what] = time }
+    }
+
+    var areQuick: Bool {
+      !best.isEmpty && best.values.allSatisfy { $0.own < Descriptors.recoverySecondsMax }
+    }
+  }
+
+  private func lackDescriptors(_ trial: Trial, _ recoveries: inout Recoveries) throws {
     // Fewer than wait in the kernel's queue: one more would wait until the first are cut for silence.
     let (spare, clients) = (
       Int.random(in: 8...24, using: &trial.generator),
@@ -38,7 +74,7 @@ struct Descriptors: StressClass {
     let killsWorker = Bool.random(using: &trial.generator)
     trial.tell(
       "\(spare) descriptors for \(clients) clients, the worker \(killsWorker ? "dies" : "lives")")
-    let daemon = try DaemonUnderTest(trial)
+    let daemon = try DaemonUnderTest(trial, name: recoveries.name)
     defer { daemon.remove() }
     try daemon.start()
     let worker = try daemon.awaitWorker()
@@ -71,9 +107,9 @@ struct Descriptors: StressClass {
       try daemon.wire().ask("GET", "/healthz").status
     }
     try trial.require(status, is: 200, "somebody new, when there is room")
-    try recovered(time, "somebody new is answered", trial)
+    recoveries.note(time, until: "somebody new is answered")
     try limit(daemon, "--nofile=\(usual):")
-    try runAgain(daemon, trial)
+    try runAgain(daemon, &recoveries)
     // Three timers come with the first worker that follows another, and stay.
     try daemon.eventually("descriptors are left over") {
       (ProcessFacts.descriptors(try daemon.pid) ?? 0) <= before + 4
@@ -82,10 +118,11 @@ struct Descriptors: StressClass {
     trial.count()
   }
 
-  private func lackProcesses(_ trial: Trial) throws {
+  private func lackProcesses(_ trial: Trial, _ recoveries: inout Recoveries) throws {
     // The kernel does not count root's processes.
     let isRoot = geteuid() == 0
-    let daemon = try DaemonUnderTest(trial, user: isRoot ? AttackScene.nobody : nil)
+    let daemon = try DaemonUnderTest(
+      trial, name: recoveries.name, user: isRoot ? AttackScene.nobody : nil)
     defer { daemon.remove() }
     guard daemon.canBeRun() else {
       throw Skip(
@@ -111,13 +148,13 @@ struct Descriptors: StressClass {
       trial.figure("jobs without a worker", 1)
     }
     try limit(daemon, "--nproc=\(usual):")
-    try runAgain(daemon, trial)
+    try runAgain(daemon, &recoveries)
     try daemon.stop(trial)
     trial.count()
   }
 
   /// A job ends well once there is all that it takes; those before it may not have known yet.
-  private func runAgain(_ daemon: DaemonUnderTest, _ trial: Trial) throws {
+  private func runAgain(_ daemon: DaemonUnderTest, _ recoveries: inout Recoveries) throws {
     let (time, _) = try OwnTime.measure(of: daemon.pid) {
       try daemon.eventually("jobs fail after the shortage") {
         let job = try daemon.wire().accepted(Jobs.tiny(2))
@@ -127,15 +164,7 @@ struct Descriptors: StressClass {
         return end.state == .done && end.exit == 0
       }
     }
-    try recovered(time, "a job ends well", trial)
-  }
-
-  private func recovered(_ time: OwnTime, _ what: String, _ trial: Trial) throws {
-    trial.figure("s until \(what)", time.seconds)
-    trial.figure("s until \(what), own", time.own)
-    try trial.require(
-      time.own < Self.recoverySecondsMax,
-      "\(what) \(time.seconds) s after a shortage, \(time.own) s of them the daemon's own")
+    recoveries.note(time, until: "a job ends well")
   }
 
   private func limit(_ daemon: DaemonUnderTest, _ limit: String) throws {
