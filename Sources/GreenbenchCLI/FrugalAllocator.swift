@@ -31,13 +31,10 @@ enum FrugalAllocator {
         _ = unsafe theirs.isEmpty ? unsetenv(name) : setenv(name, theirs, 1)
         return
       }
-      // Without /proc nobody knows our file; the daemon works with the standard, too.
-      guard let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      else { return }
       // SAFETY: as above; the arguments are the ones that we were given.
       _ = unsafe setenv(name, said.map { "\(setting),\($0)" } ?? setting, 1)
-      _ = unsafe execv(file, CommandLine.unsafeArgv)
-      // The file was replaced meanwhile, or may not be executed again.
+      _ = unsafe execv(ThisProgram.path, CommandLine.unsafeArgv)
+      // The file was replaced meanwhile, or may not be executed again; the standard works, too.
       _ = unsafe said.map { unsafe setenv(name, $0, 1) } ?? unsetenv(name)
     #endif
   }
