@@ -244,7 +244,11 @@ let package = Package(
       dependencies: ["DaemonAPI", "DaemonClient", "DaemonTestKit", "Reports"],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["DaemonAPI", "DaemonTestKit", "Reports", "greenbench"],
+      name: "CommandTests",
+      dependencies: [
+        "DaemonAPI", "DaemonStress", "DaemonTestKit", "Reports", "StressKit", "WorkerService",
+        "greenbench",
+      ],
       swiftSettings: strict + jemallocFlag),
     .testTarget(
       name: "HallTests",
