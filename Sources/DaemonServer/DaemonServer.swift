@@ -76,6 +76,7 @@ public struct DaemonServer: Sendable {
     let own = ServerMetrics(metrics)
     let serving = Serving(
       group: loops, limits: ConnectionClock.Limits(configuration),
+      closing: .nanoseconds(Int64(configuration.closingSeconds * 1e9)),
       limit: ConnectionLimit(most: configuration.connectionsMax, metrics: own), metrics: own,
       streams: OpenStreams(), logger: logger)
     var listening: [any Service] = []
@@ -145,7 +146,7 @@ public struct DaemonServer: Sendable {
           signals: trapped.asking, service: service, claim: claim, hooks: hooks, manager: manager,
           logger: logger))
     }
-    let drainSeconds = max(0, configuration.drainSeconds - Self.closingSeconds)
+    let drainSeconds = max(0, configuration.drainSeconds - 2 * configuration.closingSeconds)
     services.append(
       DrainService(
         hooks: hooks, streams: streams, manager: manager, seconds: drainSeconds, logger: logger))
@@ -182,7 +183,4 @@ public struct DaemonServer: Sendable {
     // What is left behind is replaced by the next daemon, under the lock.
     try? claim.folder.remove(RuntimePaths.socketName)
   }
-
-  /// Of the time to drain, what is kept for answers that are being written.
-  static let closingSeconds = 1.0
 }

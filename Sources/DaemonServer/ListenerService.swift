@@ -14,6 +14,9 @@ import ServiceLifecycle
 struct Serving: Sendable {
   let group: any EventLoopGroup
   let limits: ConnectionClock.Limits
+
+  /// For the ends of answers, when the server stops.
+  let closing: TimeAmount
   let limit: ConnectionLimit
   let metrics: ServerMetrics
   let streams: OpenStreams
@@ -115,7 +118,7 @@ struct ListenerService: Service {
       serving.streams.endAll()
       quiescing.initiateShutdown(promise: nil)
       // Answers that nobody takes do not keep the daemon.
-      serving.group.any().scheduleTask(in: .milliseconds(500)) { serving.limit.closeAll() }
+      serving.group.any().scheduleTask(in: serving.closing) { serving.limit.closeAll() }
     }
   }
 }

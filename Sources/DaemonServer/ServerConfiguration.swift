@@ -35,6 +35,11 @@ public struct ServerConfiguration: Hashable, Sendable {
   /// From a signal to the end.
   public var drainSeconds: Double = 5
 
+  /// Of those, for the ends of answers that are being written; then their connections are closed.
+  ///
+  /// As much again is kept for what the server does after that.
+  public var closingSeconds: Double = 0.5
+
   public init(
     paths: RuntimePaths, tcpPort: UInt16? = nil, version: String, environment: [String: String]
   ) {
