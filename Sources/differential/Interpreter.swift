@@ -16,8 +16,10 @@ final class Interpreter {
     let output: FileHandle
   }
 
-  /// How long programs may take before their process is ended as hung.
-  private static func secondsMax(_ programs: Int) -> Double { programs == 1 ? 2 : 8 }
+  /// How long one program, or a batch of them, may take before its process is ended as hung.
+  ///
+  /// They take milliseconds: the rest is for whoever else uses the machine.
+  private static let secondsMax = 30.0
 
   /// Describes a process, which starts with the first programs; its complaints go to a file.
   init(program: URL, arguments: [String], complaints: URL) {
@@ -74,7 +76,7 @@ final class Interpreter {
     let process = running.process
     let watchdog = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
     DispatchQueue.global().asyncAfter(
-      deadline: .now() + Self.secondsMax(count), execute: watchdog)
+      deadline: .now() + Self.secondsMax, execute: watchdog)
     defer { watchdog.cancel() }
     var data = Data()
     var lines = 0
