@@ -36,7 +36,10 @@ struct AnswerCheck {
       guard batch.operations.isMultiple(of: prepared.operationsPerUnit) else {
         throw Finding("\(name): a batch's operations are no multiple of a unit's")
       }
-      units += batch.operations / prepared.operationsPerUnit
+      let (sum, isTooMuch) = units.addingReportingOverflow(
+        batch.operations / prepared.operationsPerUnit)
+      guard !isTooMuch else { throw Finding("\(name): more operations than can be counted") }
+      units = sum
     }
     return units
   }

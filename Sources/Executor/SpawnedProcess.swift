@@ -57,8 +57,11 @@ package final class SpawnedProcess: Sendable {
   /// Kills it and what it has started in its group: a shell's program would keep the pipes open.
   package func end() {
     isReaped.withLock { isReaped in
-      // It leads its group, and the number is the group's as long as it is its own.
-      if !isReaped { _ = kill(-pid, SIGKILL) }
+      // It leads its group, and the number is the group's as long as it is its own; it may have gone
+      // to another group itself.
+      guard !isReaped else { return }
+      _ = kill(-pid, SIGKILL)
+      _ = kill(pid, SIGKILL)
     }
   }
 

@@ -24,6 +24,8 @@ enum FrugalAllocator {
   /// somebody says in `MALLOC_CONF` goes before ours, and is all that workers hear of.
   static func begin() {
     #if GB_JEMALLOC
+      // By its name alone another program might be found.
+      guard ThisProgram.path.hasPrefix("/") else { return }
       let said = ProcessInfo.processInfo.environment[name]
       if let said, (said + ",").hasPrefix(setting + ",") {
         let theirs = String(said.dropFirst(setting.count + 1))
@@ -32,7 +34,7 @@ enum FrugalAllocator {
         return
       }
       // SAFETY: as above; the arguments are the ones that we were given.
-      _ = unsafe setenv(name, said.map { "\(setting),\($0)" } ?? setting, 1)
+      _ = unsafe setenv(name, said.map { $0.isEmpty ? setting : "\(setting),\($0)" } ?? setting, 1)
       _ = unsafe execv(ThisProgram.path, CommandLine.unsafeArgv)
       // The file was replaced meanwhile, or may not be executed again; the standard works, too.
       _ = unsafe said.map { unsafe setenv(name, $0, 1) } ?? unsetenv(name)

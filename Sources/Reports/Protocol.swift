@@ -13,8 +13,8 @@
 /// - Its standard error is free text: it is passed on to people, and what came last is kept with a failure.
 /// - A request that cannot be done has a reply with `error` in place of its part, and nothing has changed.
 /// - A line that is no request (no JSON, no such `op`, a wrong type) has a reply with `id` 0 and an error of
-///   the code `malformed`; a request that lacks its part has that error with its own `id`. The executor
-///   goes on in both cases.
+///   the code `malformed`; a `prepare` that lacks its part has that error with its own `id`. What
+///   lacks a handle names none that is prepared. The executor goes on in all cases.
 /// - `hello` comes first and may come again, with the runner's `version`; another one than the executor's
 ///   is refused with the code `version`.
 /// - Several workloads may be prepared at once. A handle is good until its `finish`; `verify` may be asked at

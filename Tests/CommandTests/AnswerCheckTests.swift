@@ -97,6 +97,8 @@ struct AnswerCheckTests {
     #expect(try Self.check().units(of: whole) == 5)
     let broken = whole + [Batch(nanoseconds: 1, operations: 3)]
     #expect(Self.finding { _ = try Self.check().units(of: broken) } != nil)
+    let endless = [Batch](repeating: Batch(nanoseconds: 1, operations: .max - 1), count: 3)
+    #expect(Self.finding { _ = try Self.check().units(of: endless) } != nil)
     #expect(Self.finding { try Self.check(operations: 0).checkPrepared() } != nil)
     try Self.check().checkPrepared()
   }

@@ -99,6 +99,20 @@ struct ChildProcessTests {
     for end in [process.output, process.errors] { close(end) }
   }
 
+  @Test("One that has left its group is ended, too")
+  func endsWhatLeftItsGroup() throws {
+    let input = PipeInput()
+    // If it is not ended, it ends by itself a minute later, and well.
+    let script = "$| = 1; setpgrp(0, getpgrp(getppid())) and print '.'; sleep 60"
+    let process = try SpawnedProcess(
+      "/usr/bin/perl", arguments: ["-e", script], environment: [], input: input)
+    #expect(try FileHandle(fileDescriptor: process.output).read(upToCount: 1) == Data(".".utf8))
+    #expect(getpgid(process.pid) == getpgrp())
+    process.end()
+    #expect(process.wait() == .signalled(SIGKILL))
+    for end in [process.output, process.errors] { close(end) }
+  }
+
   @Test("Without an end, a line is not read to it")
   func longLine() async throws {
     let pieces = try await pieces("/bin/sh", ["-c", "head -c 101 /dev/zero"])
