@@ -30,38 +30,48 @@ package struct ChildProcess: Sendable {
   ///   - path: The program.
   ///   - arguments: Its arguments.
   ///   - lineBytesMax: The longest line of its output that is taken.
-  ///   - tell: Called from one thread.
+  ///   - tell: Called from one thread; from this one, if there is no other.
   package init(
     _ path: String, arguments: [String], lineBytesMax: Int,
     tell: @escaping @Sendable (Piece) -> Void
   ) {
     let input = input
-    Crew.shared.run {
-      let process: SpawnedProcess
-      do throws(SystemFailure) {
-        process = try SpawnedProcess(
-          path, arguments: arguments, environment: Self.environment, input: input)
-      } catch {
-        return tell(.couldNotStart(reason: Self.reason(error.code, path)))
-      }
-      tell(.started(process))
-      // What a process says last is read to its end.
-      LineReader.readAll([
-        LineReader(process.output, bytesMax: lineBytesMax) { news in
-          switch news {
-          case .line(let line): tell(.line(line))
-          case .tooLong: tell(.lineTooLong)
-          }
-        },
-        LineReader(process.errors) { news in
-          if case .line(let line) = news { tell(.complaint(line)) }
-        },
-      ])
-      let ending = process.wait()
-      // Not before: a program may take the end of its input for the end of its parent.
-      input.close()
-      tell(.ended(ending))
+    do throws(SystemFailure) {
+      try Crew.shared.run { Self.live(path, arguments, lineBytesMax, input, tell) }
+    } catch {
+      tell(.couldNotStart(reason: Self.reason(error.code, path)))
     }
+  }
+
+  /// The whole life of a process, on the thread that stays with it.
+  private static func live(
+    _ path: String, _ arguments: [String], _ lineBytesMax: Int, _ input: PipeInput,
+    _ tell: @escaping (Piece) -> Void
+  ) {
+    let process: SpawnedProcess
+    do throws(SystemFailure) {
+      process = try SpawnedProcess(
+        path, arguments: arguments, environment: environment, input: input)
+    } catch {
+      return tell(.couldNotStart(reason: reason(error.code, path)))
+    }
+    tell(.started(process))
+    // What a process says last is read to its end.
+    LineReader.readAll([
+      LineReader(process.output, bytesMax: lineBytesMax) { news in
+        switch news {
+        case .line(let line): tell(.line(line))
+        case .tooLong: tell(.lineTooLong)
+        }
+      },
+      LineReader(process.errors) { news in
+        if case .line(let line) = news { tell(.complaint(line)) }
+      },
+    ])
+    let ending = process.wait()
+    // Not before: a program may take the end of its input for the end of its parent.
+    input.close()
+    tell(.ended(ending))
   }
 
   /// Ours, without the backtraces of Swift's runtime: another program takes seconds to make them,

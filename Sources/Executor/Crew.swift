@@ -1,7 +1,7 @@
 // Threads that may block, and never end: the next task takes the one that is idle.
 
 import Dispatch
-import Foundation
+import Glibc
 import Synchronization
 
 /// As many threads as tasks ever ran at once.
@@ -10,36 +10,74 @@ import Synchronization
 /// a thread for each task would cost some kilobytes that do not come back. Threads of libdispatch or
 /// of Swift's tasks are few, and whoever blocks one of them holds up everybody else.
 final class Crew: Sendable {
+  typealias Task = @Sendable () -> Void
+
   static let shared = Crew()
 
   private struct State {
-    var waiting: [@Sendable () -> Void] = []
+    var waiting: [Task] = []
     var idle = 0
   }
 
   private let state = Mutex(State())
   private let count = DispatchSemaphore(value: 0)
+  private let start: @Sendable (@escaping Task) throws(SystemFailure) -> Void
 
-  private init() {}
+  /// - Parameter start: Has a new thread do something; another one for tests.
+  init(
+    start: @escaping @Sendable (@escaping Task) throws(SystemFailure) -> Void = Crew.startThread
+  ) {
+    self.start = start
+  }
 
   /// Runs a task on a thread of its own.
-  func run(_ task: @escaping @Sendable () -> Void) {
+  ///
+  /// - Throws: That there is no thread for it; then it is not run.
+  func run(_ task: @escaping Task) throws(SystemFailure) {
     let hasIdle = state.withLock { state in
-      state.waiting.append(task)
       guard state.idle > 0 else { return false }
       // Taken here, so that two tasks do not count on the same thread.
       state.idle -= 1
+      state.waiting.append(task)
       return true
     }
-    if !hasIdle { Thread.detachNewThread { self.work() } }
-    count.signal()
+    if hasIdle {
+      count.signal()
+    } else {
+      try start { self.work(first: task) }
+    }
   }
 
-  private func work() {
+  private func work(first task: Task) {
+    task()
     while true {
+      state.withLock { $0.idle += 1 }
       count.wait()
       state.withLock { $0.waiting.removeFirst() }()
-      state.withLock { $0.idle += 1 }
     }
+  }
+
+  /// Foundation's `Thread` does not say that it could not begin, and who waits for it waits for ever.
+  private static func startThread(_ work: @escaping Task) throws(SystemFailure) {
+    final class Work: Sendable {
+      let run: Task
+      init(_ run: @escaping Task) { self.run = run }
+    }
+    // SAFETY: the thread takes what was retained for it; without a thread it is let go of here.
+    let work = unsafe Unmanaged.passRetained(Work(work))
+    var thread = pthread_t()
+    let code = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        if let argument = unsafe argument {
+          unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run()
+        }
+        return nil
+      }, unsafe work.toOpaque())
+    guard code == 0 else {
+      unsafe work.release()
+      throw SystemFailure(code: code)
+    }
+    pthread_detach(thread)
   }
 }

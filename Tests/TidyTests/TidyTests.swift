@@ -84,6 +84,7 @@ struct TidyTests {
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
     "Sources/DaemonStress/Wire.swift",
+    "Sources/Executor/Crew.swift",
     "Sources/Executor/LineReader.swift",
     "Sources/Executor/PipeInput.swift",
     "Sources/Executor/SpawnedProcess.swift",

@@ -1,0 +1,74 @@
+// Threads that stay: each task has one, also after the system had none left.
+
+import Dispatch
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Executor
+
+struct CrewTests {
+  /// One that says when it runs, and stays until it may go.
+  private struct Work: Sendable {
+    private let began = DispatchSemaphore(value: 0)
+    private let mayGo = DispatchSemaphore(value: 0)
+
+    func run() {
+      began.signal()
+      mayGo.wait()
+    }
+
+    /// Whether it runs; a minute is for a machine that others use.
+    var runs: Bool { began.wait(timeout: .now() + 60) == .success }
+    func end() { mayGo.signal() }
+  }
+
+  /// A system that may be short of threads.
+  private final class System: Sendable {
+    let isShort = Mutex(false)
+
+    func begin(_ work: @escaping Crew.Task) throws(SystemFailure) {
+      guard !isShort.withLock({ $0 }) else { throw SystemFailure(code: EAGAIN) }
+      Thread.detachNewThread(work)
+    }
+  }
+
+  @Test func eachTaskHasAThreadAfterOneWasRefused() throws {
+    let system = System()
+    let crew = Crew { work throws(SystemFailure) in try system.begin(work) }
+    let (first, second, third) = (Work(), Work(), Work())
+    try crew.run(first.run)
+    #expect(first.runs)
+    system.isShort.withLock { $0 = true }
+    #expect(throws: SystemFailure.self) { try crew.run { Issue.record("it was refused") } }
+    system.isShort.withLock { $0 = false }
+    first.end()
+    try crew.run(second.run)
+    #expect(second.runs)
+    try crew.run(third.run)
+    #expect(third.runs)
+    second.end()
+    third.end()
+  }
+
+  private final class Threads: Sendable {
+    let seen = Mutex<Set<pthread_t>>([])
+  }
+
+  @Test func takesTheIdleThread() throws {
+    let threads = Threads()
+    let crew = Crew()
+    for _ in 0..<20 {
+      let work = Work()
+      try crew.run {
+        threads.seen.withLock { _ = $0.insert(pthread_self()) }
+        work.run()
+      }
+      #expect(work.runs)
+      work.end()
+    }
+    // The one before may not have come to rest yet.
+    #expect(threads.seen.withLock { $0.count } < 20)
+  }
+}
