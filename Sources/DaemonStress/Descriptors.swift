@@ -12,7 +12,8 @@ struct Descriptors: StressClass {
     name: "descriptors",
     injection: "RLIMIT_NOFILE with many connections, RLIMIT_NPROC while a worker is to start",
     expectation:
-      "who is connected is served, accepting pauses, jobs fail with a sentence; it recovers",
+      "who is connected is served if there are threads, accepting pauses, jobs fail with a sentence; "
+      + "it recovers",
     goal: "recovers within 1 s",
     unit: "shortages",
     trials: TrialCounts(pr: 2, nightly: 30), secondsMax: 300)
