@@ -75,7 +75,8 @@ let package = Package(
     .target(name: "CFaults"),
     .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
-    // Floor 1: memory; the machine's clocks and counters.
+    // Floor 1: memory; the machine's clocks and counters; threads.
+    .target(name: "Threads", swiftSettings: strict),
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
     .target(name: "Measurement", dependencies: ["CContexts", "Reports"], swiftSettings: strict),
 
@@ -120,7 +121,7 @@ let package = Package(
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "CSpawn"),
-    .target(name: "Executor", dependencies: ["CSpawn", "Reports"], swiftSettings: strict),
+    .target(name: "Executor", dependencies: ["CSpawn", "Reports", "Threads"], swiftSettings: strict),
     .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,
@@ -134,7 +135,8 @@ let package = Package(
     .target(
       name: "DaemonJobs",
       dependencies: [
-        "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", logging, metrics,
+        "BenchmarkRunner", "DaemonAPI", "Executor", "Reports", "ResultStore", "Threads",
+        logging, metrics,
       ],
       swiftSettings: strict),
     .target(
@@ -159,7 +161,8 @@ let package = Package(
     .target(
       name: "DaemonServer",
       dependencies: [
-        "CSockets", "DaemonAPI", "Reports", hummingbird, lifecycle, logging, metrics, signals,
+        "CSockets", "DaemonAPI", "Reports", "Threads", hummingbird, lifecycle, logging, metrics,
+        signals,
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "NIOExtras", package: "swift-nio-extras"),
         .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -203,13 +206,14 @@ let package = Package(
       name: "StacksTests", dependencies: ["CSanitizers", "Greenlets", "Stacks"] + jemallocStacks,
       swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
+    .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
     .testTarget(
       name: "ComparisonTests", dependencies: ["Comparison", "Reports"], swiftSettings: strict),
     .testTarget(
       name: "ResultStoreTests", dependencies: ["DaemonAPI", "Reports", "ResultStore", grdb],
       swiftSettings: strict),
     .testTarget(
-      name: "ExecutorTests", dependencies: ["CSpawn", "Executor", "Reports"],
+      name: "ExecutorTests", dependencies: ["CSpawn", "Executor", "Reports", "Threads"],
       swiftSettings: strict),
     .testTarget(
       name: "BenchmarkRunnerTests",

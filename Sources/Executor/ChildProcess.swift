@@ -1,6 +1,7 @@
 // A process and its three pipes, started, read and waited for on a thread that stays.
 
 import Foundation
+import Threads
 
 /// A child process.
 ///

@@ -3,6 +3,7 @@
 import CSpawn
 import Glibc
 import Synchronization
+import Threads
 
 /// A pipe that is written to: its other end is taken once, and it is closed once.
 final class PipeInput: Sendable {

@@ -3,11 +3,7 @@
 import CSpawn
 import Glibc
 import Synchronization
-
-/// What the system refused: `errno`.
-struct SystemFailure: Error {
-  let code: Int32
-}
+import Threads
 
 /// A process from its start to its end, and our ends of its output.
 ///

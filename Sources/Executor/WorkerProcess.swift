@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 public import Reports
+import Threads
 
 /// A worker process, from its start to its end.
 ///

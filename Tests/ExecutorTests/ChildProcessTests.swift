@@ -4,6 +4,7 @@ import CSpawn
 import Foundation
 import Glibc
 import Testing
+import Threads
 
 @testable import Executor
 

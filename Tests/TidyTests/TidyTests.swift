@@ -10,7 +10,7 @@ struct TidyTests {
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
       "CRegisters", "CSockets", "CSpawn", "CStoreFaults",
     ],
-    ["Stacks", "Reports"],
+    ["Stacks", "Reports", "Threads"],
     ["JemallocStacks", "Measurement", "Greenlets"],
     ["WorkloadKit", "Comparison", "DifferentialKit", "StressKit"],
     ["Backends", "Workloads", "DaemonAPI"],
@@ -30,7 +30,7 @@ struct TidyTests {
   static let recordWing: Set<String> = [
     "Reports", "Measurement", "Comparison", "ResultStore", "Executor", "BenchmarkRunner",
     "DaemonAPI", "DaemonClient", "DaemonJobs", "DaemonServer", "StoreStress", "DaemonStress",
-    "StressKit", "StressRunner",
+    "StressKit", "StressRunner", "Threads",
   ]
 
   /// Who may import what only few may.
@@ -84,7 +84,6 @@ struct TidyTests {
     "Sources/DaemonJobs/StoreKeeper.swift",
     "Sources/DaemonServer/SystemCalls.swift",
     "Sources/DaemonStress/Wire.swift",
-    "Sources/Executor/Crew.swift",
     "Sources/Executor/LineReader.swift",
     "Sources/Executor/PipeInput.swift",
     "Sources/Executor/SpawnedProcess.swift",
@@ -139,6 +138,7 @@ struct TidyTests {
     "Sources/StoreStress/Child.swift",
     "Sources/StoreStress/FaultVFS.swift",
     "Sources/StoreStress/SmallDisk.swift",
+    "Sources/Threads/Crew.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",

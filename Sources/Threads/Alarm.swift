@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// A task that sleeps and is cancelled keeps its memory until it would have woken; a runner that
 /// sets a deadline of minutes for every question would keep thousands.
-final class Alarm: Sendable {
+package final class Alarm: Sendable {
   private struct State {
     var timer: (any DispatchSourceTimer)?
 
@@ -17,10 +17,12 @@ final class Alarm: Sendable {
 
   private let state = Mutex(State())
 
+  package init() {}
+
   deinit { state.withLock { $0.timer?.cancel() } }
 
   /// Sets it, in the place of what was set before.
-  func set(after delay: Duration, _ call: @escaping @Sendable () -> Void) {
+  package func set(after delay: Duration, _ call: @escaping @Sendable () -> Void) {
     state.withLock { state in
       state.setting += 1
       let setting = state.setting
@@ -36,7 +38,7 @@ final class Alarm: Sendable {
   }
 
   /// Nobody is called any more.
-  func clear() {
+  package func clear() {
     state.withLock { state in
       state.setting += 1
       state.timer?.schedule(deadline: .distantFuture)

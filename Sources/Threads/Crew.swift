@@ -4,15 +4,22 @@ import Dispatch
 import Glibc
 import Synchronization
 
+/// What the system refused: `errno`.
+package struct SystemFailure: Error {
+  package let code: Int32
+
+  package init(code: Int32) { self.code = code }
+}
+
 /// As many threads as tasks ever ran at once.
 ///
 /// They never end since the kernel's "die with the parent" means the thread that forked; and since
 /// a thread for each task would cost some kilobytes that do not come back. Threads of libdispatch or
 /// of Swift's tasks are few, and whoever blocks one of them holds up everybody else.
-final class Crew: Sendable {
-  typealias Task = @Sendable () -> Void
+package final class Crew: Sendable {
+  package typealias Task = @Sendable () -> Void
 
-  static let shared = Crew()
+  package static let shared = Crew()
 
   private struct State {
     var waiting: [Task] = []
@@ -33,7 +40,7 @@ final class Crew: Sendable {
   /// Runs a task on a thread of its own.
   ///
   /// - Throws: That there is no thread for it; then it is not run.
-  func run(_ task: @escaping Task) throws(SystemFailure) {
+  package func run(_ task: @escaping Task) throws(SystemFailure) {
     let hasIdle = state.withLock { state in
       guard state.idle > 0 else { return false }
       // Taken here, so that two tasks do not count on the same thread.

@@ -6,7 +6,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import Executor
+@testable import Threads
 
 struct CrewTests {
   /// One that says when it runs, and stays until it may go.
