@@ -121,7 +121,8 @@ let package = Package(
 
     // Floors 6 to 9: the runner's side, the runner, the faces, the program.
     .target(name: "CSpawn"),
-    .target(name: "Executor", dependencies: ["CSpawn", "Reports", "Threads"], swiftSettings: strict),
+    .target(
+      name: "Executor", dependencies: ["CSpawn", "Reports", "Threads"], swiftSettings: strict),
     .target(name: "CStoreFaults", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
       name: "DaemonClient", dependencies: ["CSockets", "DaemonAPI", "Reports"] + nio,

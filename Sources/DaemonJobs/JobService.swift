@@ -2,13 +2,13 @@
 
 public import BenchmarkRunner
 public import DaemonAPI
-import Dispatch
 public import Executor
 public import Foundation
 import Glibc
 public import Logging
 public import Reports
 public import ResultStore
+import Threads
 
 /// Takes jobs, runs them one at a time in a worker process, and stores what comes of them.
 ///
@@ -159,7 +159,7 @@ public actor JobService: DaemonService {
   /// Looks for damage on a thread and a connection of its own: it takes seconds in a large store.
   private func checkStore() {
     let store = store
-    DispatchQueue.global(qos: .utility).async {
+    Crew.shared.need("looking for damage in the store") {
       do throws(StoreError) {
         try store.quickCheck()
       } catch {
@@ -231,10 +231,10 @@ public actor JobService: DaemonService {
     if running != nil {
       let timer = Task {
         // Cancelled when the run has ended by itself.
-        guard (try? await Task.sleep(for: deadline)) != nil else { return }
+        guard (try? await Alarm.sleep(for: deadline)) != nil else { return }
         await supervisor.close()
         // Without a worker only a store that takes nothing can keep the run.
-        guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
+        guard (try? await Alarm.sleep(for: .seconds(1))) != nil else { return }
         wakeIdle()
       }
       await withCheckedContinuation { idle.append($0) }

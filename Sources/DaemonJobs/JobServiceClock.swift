@@ -7,6 +7,7 @@ import Logging
 import Metrics
 import Reports
 import ResultStore
+import Threads
 
 extension JobService {
   /// The longest sleep while jobs or schedules wait for a time, so that a clock that was set is noticed.
@@ -49,7 +50,7 @@ extension JobService {
     let wait = untilNext()
     alarm = Task { [weak self] in
       // Cancelled by the next alarm, which does what this one would have done.
-      guard (try? await Task.sleep(for: wait, tolerance: .milliseconds(50))) != nil else { return }
+      guard (try? await Alarm.sleep(for: wait)) != nil else { return }
       await self?.tick()
     }
   }

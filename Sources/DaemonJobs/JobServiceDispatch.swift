@@ -6,6 +6,7 @@ import Logging
 import Metrics
 import Reports
 import ResultStore
+import Threads
 
 extension JobService {
   /// Starts the next job if one may run.
@@ -260,7 +261,7 @@ extension JobService {
         if isDraining { return }
         let wait = max(backOff.failed(), .milliseconds(100))
         // Nobody cancels this task.
-        try? await Task.sleep(for: wait)
+        try? await Alarm.sleep(for: wait)
       }
     }
     if job.state.isFinal {

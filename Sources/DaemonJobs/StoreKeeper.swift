@@ -1,13 +1,13 @@
 // The store on a thread of its own: SQLite blocks, and nobody who answers a client may.
 
 import DaemonAPI
-import Dispatch
 import Reports
 import ResultStore
+import Threads
 
 /// The one way to the store within a daemon: calls come one after the other.
 actor StoreKeeper {
-  private let thread = StoreThread()
+  private let thread = SerialThread(for: "the store")
   private let store: ResultStore
 
   nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -22,19 +22,6 @@ actor StoreKeeper {
     _ body: @Sendable (ResultStore) throws(StoreError) -> Value
   ) throws(StoreError) -> Value {
     try body(store)
-  }
-}
-
-/// Runs what is to be done with the store, one after the other, on threads that may block.
-private final class StoreThread: SerialExecutor {
-  private let queue = DispatchQueue(label: "greenbench.store")
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    queue.async {
-      // SAFETY: the queue runs one closure at a time, as a serial executor must.
-      unsafe job.runSynchronously(on: self.asUnownedSerialExecutor())
-    }
   }
 }
 

@@ -4,6 +4,7 @@ import BenchmarkRunner
 import DaemonAPI
 import Executor
 import Reports
+import Threads
 
 /// The worker of a daemon.
 ///
@@ -143,7 +144,7 @@ actor WorkerSupervisor {
     if let notBefore {
       state = .backingOff
       // Cancelled by `close` alone, and then nothing is to be started.
-      guard (try? await Task.sleep(until: notBefore, clock: clock)) != nil else { return nil }
+      guard (try? await Alarm.sleep(for: notBefore - clock.now)) != nil else { return nil }
     }
     state = .starting
     let fresh = await launch()

@@ -6,6 +6,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTPTypes
+import Threads
 
 /// Answers the requests of one listener.
 struct Responder: Sendable {
@@ -181,7 +182,7 @@ struct Responder: Sendable {
       }
       group.addTask { [pingInterval] in
         // Ends by being cancelled.
-        while (try? await Task.sleep(for: pingInterval)) != nil { relay.ping() }
+        while (try? await Alarm.sleep(for: pingInterval)) != nil { relay.ping() }
       }
       try await body.write(ByteBuffer(string: ": greenbench\n\n"))
       while let frame = await relay.take() {

@@ -5,6 +5,7 @@ import DaemonAPI
 import Logging
 import ServiceLifecycle
 import Synchronization
+import Threads
 import UnixSignals
 
 /// The signals of a daemon, trapped from the moment that this is made.
@@ -119,7 +120,7 @@ struct WatchdogService: Service {
               manager.tell(.watchdog)
             }
           }
-          try await Task.sleep(for: interval)
+          try await Alarm.sleep(for: interval)
         }
       }
       // Whichever ends first ends the other one.
@@ -157,7 +158,7 @@ enum Deadline {
     }
     let timer = Task {
       // Cancelled when the work is done.
-      try? await Task.sleep(for: .seconds(seconds))
+      try? await Alarm.sleep(for: .seconds(seconds))
       outcome.yield(false)
     }
     defer {

@@ -204,9 +204,9 @@ final class DaemonUnderTest {
 
   // MARK: Questions
 
-  func wire(patience: Int = Int(patience)) throws -> Wire {
+  func wire() throws -> Wire {
     do {
-      return try Wire(paths.socket, patience: patience, as: user)
+      return try Wire(paths.socket, as: user)
     } catch {
       throw child?.isOver == true ? gone() : Finding("\(error)\n\(log)")
     }

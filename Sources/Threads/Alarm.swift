@@ -1,6 +1,5 @@
-// One timer that is set again and again.
+// One timer that is set again and again; a pause of a task.
 
-import Dispatch
 import Synchronization
 
 /// Calls somebody when a time has passed and nobody has cleared it before.
@@ -8,51 +7,43 @@ import Synchronization
 /// A task that sleeps and is cancelled keeps its memory until it would have woken; a runner that
 /// sets a deadline of minutes for every question would keep thousands.
 package final class Alarm: Sendable {
-  private struct State {
-    var timer: (any DispatchSourceTimer)?
-
-    /// Increases with every setting, so that a late call of an earlier one does nothing.
-    var setting = 0
-  }
-
-  private let state = Mutex(State())
+  private let setting = Mutex<TimerThread.Key?>(nil)
 
   package init() {}
 
-  deinit { state.withLock { $0.timer?.cancel() } }
+  deinit { clear() }
 
   /// Sets it, in the place of what was set before.
+  ///
+  /// - Parameters:
+  ///   - delay: After which time.
+  ///   - call: Called on the thread of all timers, so it must not block.
   package func set(after delay: Duration, _ call: @escaping @Sendable () -> Void) {
-    state.withLock { state in
-      state.setting += 1
-      let setting = state.setting
-      let timer = state.timer ?? Self.started()
-      state.timer = timer
-      timer.setEventHandler { [weak self] in
-        if self?.isCurrent(setting) == true { call() }
-      }
-      let (seconds, attoseconds) = delay.components
-      let nanoseconds = Double(seconds) * 1e9 + Double(attoseconds) / 1e9
-      timer.schedule(deadline: .now() + .nanoseconds(Int(min(nanoseconds, 1e18))))
-    }
+    replace(with: TimerThread.shared.add(after: delay, call))
   }
 
-  /// Nobody is called any more.
+  /// Nobody is called any more, unless it happens right now.
   package func clear() {
-    state.withLock { state in
-      state.setting += 1
-      state.timer?.schedule(deadline: .distantFuture)
-      state.timer?.setEventHandler {}
-    }
+    replace(with: nil)
   }
 
-  private func isCurrent(_ setting: Int) -> Bool { state.withLock { $0.setting == setting } }
+  private func replace(with key: TimerThread.Key?) {
+    let last = setting.withLock { setting in
+      defer { setting = key }
+      return setting
+    }
+    if let last { TimerThread.shared.remove(last) }
+  }
 
-  private static func started() -> any DispatchSourceTimer {
-    let timer = DispatchSource.makeTimerSource(queue: .global())
-    timer.schedule(deadline: .distantFuture)
-    timer.setEventHandler {}
-    timer.activate()
-    return timer
+  /// Pauses a task, as `Task.sleep` does, without libdispatch.
+  ///
+  /// - Throws: `CancellationError` when the task is cancelled, at once.
+  package static func sleep(for delay: Duration) async throws(CancellationError) {
+    let (ends, end) = AsyncStream.makeStream(of: Never.self)
+    let alarm = Alarm()
+    alarm.set(after: delay) { end.finish() }
+    for await _ in ends {}
+    alarm.clear()
+    if Task.isCancelled { throw CancellationError() }
   }
 }

@@ -55,6 +55,22 @@ package final class Crew: Sendable {
     }
   }
 
+  /// As `run`, for a task without which the program cannot go on.
+  ///
+  /// If there is no thread, the program ends.
+  ///
+  /// - Parameters:
+  ///   - what: What the thread is for, to be said then.
+  ///   - task: What to do.
+  package func need(_ what: String, _ task: @escaping Task) {
+    do {
+      try run(task)
+    } catch {
+      fatalError(
+        "no thread for \(what) (errno \(error.code)); allow more processes, then start again")
+    }
+  }
+
   private func work(first task: Task) {
     task()
     while true {

@@ -139,6 +139,8 @@ struct TidyTests {
     "Sources/StoreStress/FaultVFS.swift",
     "Sources/StoreStress/SmallDisk.swift",
     "Sources/Threads/Crew.swift",
+    "Sources/Threads/SerialThread.swift",
+    "Sources/Threads/SteadyCondition.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",

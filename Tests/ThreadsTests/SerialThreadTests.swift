@@ -1,0 +1,67 @@
+// An actor on a thread of its own: one thread, all jobs in order, and none left over.
+
+import Dispatch
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Threads
+
+@Suite("A serial thread")
+struct SerialThreadTests {
+  /// An actor that says on which thread it is.
+  private actor Resident {
+    private let thread = SerialThread(for: "a test")
+    private(set) var turns: [Int] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+      // SAFETY: the executor lives as long as this actor, which has it.
+      unsafe thread.asUnownedSerialExecutor()
+    }
+
+    func take(_ turn: Int) -> pthread_t {
+      turns.append(turn)
+      return pthread_self()
+    }
+
+    func wait(_ signal: DispatchSemaphore) { signal.wait() }
+
+    var executor: SerialThread { thread }
+  }
+
+  @Test func runsEverythingOnOneThread() async {
+    let resident = Resident()
+    let threads = await withTaskGroup(of: pthread_t.self) { group in
+      for turn in 0..<200 { group.addTask { await resident.take(turn) } }
+      return await group.reduce(into: Set<pthread_t>()) { $0.insert($1) }
+    }
+    #expect(threads.count == 1)
+    #expect(await resident.turns.sorted() == Array(0..<200))
+  }
+
+  @Test func holdsNobodyElseWhileItBlocks() async {
+    let (blocked, free) = (Resident(), Resident())
+    let signal = DispatchSemaphore(value: 0)
+    async let end: Void = blocked.wait(signal)
+    _ = await free.take(0)
+    signal.signal()
+    await end
+  }
+
+  @Test func givesItsThreadBackWithItsActor() async throws {
+    let seen = Mutex<Set<pthread_t>>([])
+    for _ in 0..<50 {
+      let resident = Resident()
+      let thread = await resident.take(0)
+      seen.withLock { _ = $0.insert(thread) }
+    }
+    // The one before may not have come to rest yet.
+    #expect(seen.withLock { $0.count } < 50)
+  }
+
+  @Test func endsAProgramThatHasNoThreadForIt() async {
+    await #expect(processExitsWith: .failure) {
+      Crew { _ throws(SystemFailure) in throw SystemFailure(code: EAGAIN) }.need("a test") {}
+    }
+  }
+}
