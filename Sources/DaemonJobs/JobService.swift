@@ -159,13 +159,17 @@ public actor JobService: DaemonService {
   /// Looks for damage on a thread and a connection of its own: it takes seconds in a large store.
   private func checkStore() {
     let store = store
-    Crew.shared.need("looking for damage in the store") {
-      do throws(StoreError) {
-        try store.quickCheck()
-      } catch {
-        let words = error.isDamage ? "\(error)\(Self.setAside(store))" : "\(error)"
-        Task { await self.note(.storeTrouble, nil, words) }
+    do throws(SystemFailure) {
+      try Crew.shared.run {
+        do throws(StoreError) {
+          try store.quickCheck()
+        } catch {
+          let words = error.isDamage ? "\(error)\(Self.setAside(store))" : "\(error)"
+          Task { await self.note(.storeTrouble, nil, words) }
+        }
       }
+    } catch {
+      logger.warning("nobody looks for damage in the store", metadata: ["errno": "\(error.code)"])
     }
   }
 

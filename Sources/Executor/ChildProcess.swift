@@ -38,6 +38,8 @@ package struct ChildProcess: Sendable {
   ) {
     let input = input
     do throws(SystemFailure) {
+      // Whoever asks the process sets an alarm.
+      try Alarm.begin()
       try Crew.shared.run { Self.live(path, arguments, lineBytesMax, input, tell) }
     } catch {
       tell(.couldNotStart(reason: Self.reason(error.code, path)))

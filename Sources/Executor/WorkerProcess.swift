@@ -17,6 +17,9 @@ public actor WorkerProcess: SupervisedExecutor {
   private let child: ChildProcess
   private let alarm = Alarm()
 
+  /// Of its own: an answer that comes while the worker is to leave clears the other one.
+  private let farewellAlarm = Alarm()
+
   /// Ends when the process is gone.
   private var process: Task<Void, Never>?
   private var lastID = 0
@@ -123,11 +126,11 @@ public actor WorkerProcess: SupervisedExecutor {
   public func stop() async {
     if cause == nil { cause = .stopped }
     child.closeInput()
-    alarm.set(after: Self.farewell) { [weak self] in
+    farewellAlarm.set(after: Self.farewell) { [weak self] in
       Task { await self?.kill() }
     }
     await process?.value
-    alarm.clear()
+    farewellAlarm.clear()
   }
 
   public func gone() async -> ExecutorError {

@@ -47,13 +47,12 @@ struct DaemonHouse {
     try distrustOpenStore()
     let store = try ResultStore(path: storePath)
     try store.limitCache(kibibytes: Self.cacheKibibytes)
-    let cpu = CPUPlacement.leaveLastCPU()
-    // Not before: a thread has the CPUs of the one that begins it.
-    if !TaskThreads.keep() {
+    if !TaskThreads.areKept {
       logger.notice("tasks run on threads that end: a shortage of processes may delay answers")
     }
     let jobs = JobService(
-      store: store, configuration: configuration, setting: setting(cpu), logger: logger)
+      store: store, configuration: configuration, setting: setting(CPUPlacement.leaveLastCPU()),
+      logger: logger)
     try await jobs.start(checksStore: wasKilled)
 
     var serving = ServerConfiguration(

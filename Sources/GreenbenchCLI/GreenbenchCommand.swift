@@ -3,6 +3,7 @@
 public import ArgumentParser
 import CContexts
 import CSpawn
+import DaemonServer
 import Foundation
 import Glibc
 import WorkerService
@@ -31,7 +32,10 @@ public struct GreenbenchCommand: AsyncParsableCommand {
   /// - Parameter arguments: The arguments after the program's name.
   public static func prepare(_ arguments: [String]) {
     gb_hold_standard_numbers()
-    if arguments.starts(with: ["daemon", "run"]) { FrugalAllocator.begin() }
+    if arguments.starts(with: ["daemon", "run"]) {
+      FrugalAllocator.begin()
+      TaskThreads.keep()
+    }
     // A run that is killed takes its trials with it, and they their daemons and workers.
     if arguments.starts(with: ["stress", "trial"]) { gb_die_with_parent() }
   }

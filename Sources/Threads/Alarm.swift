@@ -4,12 +4,23 @@ import Synchronization
 
 /// Calls somebody when a time has passed and nobody has cleared it before.
 ///
+/// Time in which the machine is suspended does not count: a worker could not work in it either.
+///
 /// A task that sleeps and is cancelled keeps its memory until it would have woken; a runner that
 /// sets a deadline of minutes for every question would keep thousands.
 package final class Alarm: Sendable {
   private let setting = Mutex<TimerThread.Key?>(nil)
 
-  package init() {}
+  private let timers: TimerThread
+
+  package convenience init() { self.init(on: .shared) }
+
+  /// Begins the thread of all timers, if there is none yet.
+  ///
+  /// - Throws: That there is no thread for it; then to set an alarm would end the program.
+  package static func begin() throws(SystemFailure) { try TimerThread.shared.begin() }
+
+  init(on timers: TimerThread) { self.timers = timers }
 
   deinit { clear() }
 
@@ -19,7 +30,7 @@ package final class Alarm: Sendable {
   ///   - delay: After which time.
   ///   - call: Called on the thread of all timers, so it must not block.
   package func set(after delay: Duration, _ call: @escaping @Sendable () -> Void) {
-    replace(with: TimerThread.shared.add(after: delay, call))
+    replace(with: timers.add(after: delay, call))
   }
 
   /// Nobody is called any more, unless it happens right now.
@@ -32,7 +43,7 @@ package final class Alarm: Sendable {
       defer { setting = key }
       return setting
     }
-    if let last { TimerThread.shared.remove(last) }
+    if let last { timers.remove(last) }
   }
 
   /// Pauses a task, as `Task.sleep` does, without libdispatch.

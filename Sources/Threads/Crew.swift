@@ -1,8 +1,6 @@
 // Threads that may block, and never end: the next task takes the one that is idle.
 
-import Dispatch
 import Glibc
-import Synchronization
 
 /// What the system refused: `errno`.
 package struct SystemFailure: Error {
@@ -26,8 +24,7 @@ package final class Crew: Sendable {
     var idle = 0
   }
 
-  private let state = Mutex(State())
-  private let count = DispatchSemaphore(value: 0)
+  private let monitor = Monitor(State())
   private let start: @Sendable (@escaping Task) throws(SystemFailure) -> Void
 
   /// - Parameter start: Has a new thread do something; another one for tests.
@@ -41,7 +38,7 @@ package final class Crew: Sendable {
   ///
   /// - Throws: That there is no thread for it; then it is not run.
   package func run(_ task: @escaping Task) throws(SystemFailure) {
-    let hasIdle = state.withLock { state in
+    let hasIdle = monitor.withLock { state in
       guard state.idle > 0 else { return false }
       // Taken here, so that two tasks do not count on the same thread.
       state.idle -= 1
@@ -49,9 +46,10 @@ package final class Crew: Sendable {
       return true
     }
     if hasIdle {
-      count.signal()
+      monitor.signal()
     } else {
-      try start { self.work(first: task) }
+      let first = Monitor<Task?>(task)
+      try start { self.work(first) }
     }
   }
 
@@ -63,20 +61,25 @@ package final class Crew: Sendable {
   ///   - what: What the thread is for, to be said then.
   ///   - task: What to do.
   package func need(_ what: String, _ task: @escaping Task) {
-    do {
+    do throws(SystemFailure) {
       try run(task)
     } catch {
-      fatalError(
-        "no thread for \(what) (errno \(error.code)); allow more processes, then start again")
+      Self.end(for: what, error)
     }
   }
 
-  private func work(first task: Task) {
-    task()
+  /// Ends the program, as it cannot go on without a thread.
+  static func end(for what: String, _ failure: SystemFailure) -> Never {
+    fatalError(
+      "no thread for \(what) (errno \(failure.code)); allow more processes, then start again")
+  }
+
+  /// - Parameter first: Emptied here: a thread that stays would keep what its first task has.
+  private func work(_ first: Monitor<Task?>) {
+    first.withLock { $0.take() }?()
     while true {
-      state.withLock { $0.idle += 1 }
-      count.wait()
-      state.withLock { $0.waiting.removeFirst() }()
+      monitor.withLock { $0.idle += 1 }
+      monitor.wait { $0.waiting.isEmpty ? .wait(for: nil) : .done($0.waiting.removeFirst()) }()
     }
   }
 

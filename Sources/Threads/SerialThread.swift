@@ -1,50 +1,47 @@
 // The thread of one actor: what it does may block, and nobody else waits for that.
 
-import Dispatch
-import Synchronization
-
 /// Runs the jobs of an actor on a thread of its own, in their order.
 ///
 /// A serial queue of libdispatch would want a thread for each time that there is something to do.
 package final class SerialThread: SerialExecutor {
   /// What the thread knows: it must not keep the executor, or neither would ever end.
-  private final class Line: Sendable {
-    let jobs = Mutex<[@Sendable () -> Void]>([])
-    let count = DispatchSemaphore(value: 0)
+  private struct Line {
+    var jobs: [@Sendable () -> Void] = []
+    var isClosed = false
 
-    func put(_ job: @escaping @Sendable () -> Void) {
-      jobs.withLock { $0.append(job) }
-      count.signal()
-    }
-
-    /// Until there is a signal without a job.
-    func serve() {
-      while true {
-        count.wait()
-        guard let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { return }
-        job()
-      }
+    /// nil at its end.
+    mutating func next() -> Monitor<Line>.Look<(@Sendable () -> Void)?> {
+      guard jobs.isEmpty else { return .done(jobs.removeFirst()) }
+      return isClosed ? .done(nil) : .wait(for: nil)
     }
   }
 
-  private let line = Line()
+  private let line = Monitor(Line())
 
   /// Begins the thread; the program ends if there is none.
   ///
   /// - Parameter what: What it is for, in words.
   package init(for what: String) {
     let line = line
-    Crew.shared.need(what) { line.serve() }
+    Crew.shared.need(what) {
+      while let job = line.wait({ $0.next() }) { job() }
+    }
   }
 
   /// The thread ends its work, and is free for others.
-  deinit { line.count.signal() }
+  deinit {
+    line.withLock { $0.isClosed = true }
+    line.signal()
+  }
 
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    line.put {
-      // SAFETY: one thread takes one job at a time, as a serial executor must; the job keeps `self`.
-      unsafe job.runSynchronously(on: self.asUnownedSerialExecutor())
+    line.withLock {
+      $0.jobs.append {
+        // SAFETY: one thread takes one job at a time, as a serial executor must; it is kept here.
+        unsafe job.runSynchronously(on: self.asUnownedSerialExecutor())
+      }
     }
+    line.signal()
   }
 }

@@ -1,8 +1,5 @@
 // The thread of all timers: it is begun once, and a time that comes needs no thread any more.
 
-import Glibc
-import Synchronization
-
 /// Calls whoever waits for a time.
 ///
 /// libdispatch's timers hand their work to a thread that may have to be made first, and where the
@@ -17,31 +14,50 @@ final class TimerThread: Sendable {
 
   private struct State {
     /// A few: one for each process, stream and pause.
-    var waiting: [Key: (due: ContinuousClock.Instant, call: Call)] = [:]
+    var waiting: [Key: (due: SuspendingClock.Instant, call: Call)] = [:]
     var last = 0
     var hasThread = false
 
     /// When the thread looks by itself; nil when it waits to be told.
-    var nextLook: ContinuousClock.Instant?
+    var nextLook: SuspendingClock.Instant?
   }
 
-  private let state = Mutex(State())
-  private let change = SteadyCondition()
+  private let monitor = Monitor(State())
+
+  /// Begins the thread, if there is none yet.
+  ///
+  /// - Throws: That the system has none to give.
+  func begin() throws(SystemFailure) {
+    let isMissing = monitor.withLock { state in
+      defer { state.hasThread = true }
+      return !state.hasThread
+    }
+    guard isMissing else { return }
+    do throws(SystemFailure) {
+      try Crew.shared.run { self.serve() }
+    } catch {
+      monitor.withLock { $0.hasThread = false }
+      throw error
+    }
+  }
 
   /// Has somebody called on the thread of all timers, where nothing may block.
   ///
   /// O(1). Begins the thread with the first; a program that has none for it ends.
   func add(after delay: Duration, _ call: @escaping Call) -> Key {
-    let due = ContinuousClock.now + max(.zero, min(delay, Self.delayMax))
-    let (key, isFirst, isMissing) = state.withLock { state in
-      defer { state.hasThread = true }
+    let due = SuspendingClock.now + max(.zero, min(delay, Self.delayMax))
+    do throws(SystemFailure) {
+      try begin()
+    } catch {
+      Crew.end(for: "timers", error)
+    }
+    let (key, isFirst) = monitor.withLock { state in
       state.last += 1
       let key = Key(number: state.last)
       state.waiting[key] = (due, call)
-      return (key, state.nextLook.map { due < $0 } ?? true, !state.hasThread)
+      return (key, state.nextLook.map { due < $0 } ?? true)
     }
-    if isMissing { Crew.shared.need("timers") { self.serve() } }
-    if isFirst { change.signal() }
+    if isFirst { monitor.signal() }
     return key
   }
 
@@ -50,26 +66,32 @@ final class TimerThread: Sendable {
   /// O(1).
   func remove(_ key: Key) {
     // Let go of outside the lock: what goes with it may be an alarm, too.
-    let removed = state.withLock { $0.waiting.removeValue(forKey: key) }
+    let removed = monitor.withLock { $0.waiting.removeValue(forKey: key) }
     withExtendedLifetime(removed) {}
   }
 
   /// What nobody lives to see; longer ones would overflow.
   private static let delayMax = Duration.seconds(1_000_000_000)
 
-  /// O(those that wait) for each time that comes.
   private func serve() -> Never {
     while true {
-      let now = ContinuousClock.now
-      let (calls, next) = state.withLock { state in
-        let due = state.waiting.filter { $0.value.due <= now }
-        for (key, _) in due { state.waiting[key] = nil }
-        state.nextLook = due.isEmpty ? state.waiting.values.map(\.due).min() : now
-        let inOrder = due.values.sorted { $0.due < $1.due }
-        return (inOrder.map(\.call), state.nextLook)
-      }
-      for call in calls { call() }
-      if calls.isEmpty { change.wait(for: next.map { now.duration(to: $0) }) }
+      for call in monitor.wait(Self.takeDue) { call() }
     }
+  }
+
+  /// Those whose time has come, in its order.
+  ///
+  /// O(those that wait), and what it takes to sort those that are called.
+  private static func takeDue(_ state: inout State) -> Monitor<State>.Look<[Call]> {
+    let now = SuspendingClock.now
+    let due = state.waiting.filter { $0.value.due <= now }
+    guard due.isEmpty else {
+      for key in due.keys { state.waiting[key] = nil }
+      // It looks again after the calls.
+      state.nextLook = now
+      return .done(due.values.sorted { $0.due < $1.due }.map(\.call))
+    }
+    state.nextLook = state.waiting.values.map(\.due).min()
+    return .wait(for: state.nextLook.map { now.duration(to: $0) })
   }
 }

@@ -204,6 +204,21 @@ struct WorkerProcessTests {
     }
   }
 
+  @Test("A worker that answers when it is to leave, and stays, is killed", .timeLimit(.minutes(1)))
+  func staysAfterItsAnswer() async throws {
+    let worker = await worker(
+      """
+      read -r line; read -r line
+      echo '{"id":1,"finished":{"leakedGreenlets":0,"leakedStacks":0}}'
+      exec sleep 1000
+      """)
+    async let answer = worker.finish(1, deadline: .seconds(1000))
+    // The end of its input is what the second `read` waits for.
+    while await worker.pid == nil { await Task.yield() }
+    await worker.stop()
+    _ = try await answer
+  }
+
   @Test("A stopped worker is gone, and says so")
   func stopped() async {
     let worker = await worker("cat >/dev/null")

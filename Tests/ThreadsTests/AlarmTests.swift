@@ -1,7 +1,6 @@
 // Timers without libdispatch: when they call, whom they do not call, and pauses that are cancelled.
 
 import Dispatch
-import Synchronization
 import Testing
 
 @testable import Threads
@@ -10,7 +9,7 @@ import Testing
 struct AlarmTests {
   /// Who was called, in order.
   private final class Calls: Sendable {
-    let names = Mutex<[String]>([])
+    let names = Monitor<[String]>([])
     let last = DispatchSemaphore(value: 0)
 
     func add(_ name: String) { names.withLock { $0.append(name) } }
@@ -19,22 +18,49 @@ struct AlarmTests {
     var ended: Bool { last.wait(timeout: .now() + 60) == .success }
   }
 
-  @Test func callsInTheOrderOfTheTimesAndNobodyWhoWasCleared() {
-    let calls = Calls()
-    let alarms = (0..<5).map { _ in Alarm() }
-    alarms[0].set(after: .milliseconds(60)) {
-      calls.add("late")
-      calls.last.signal()
+  /// A thread of timers that stands still until it may go on, so that all that is set meanwhile is due at once.
+  private struct HeldTimers {
+    let timers = TimerThread()
+    let mayGo = DispatchSemaphore(value: 0)
+
+    init() {
+      let (mayGo, stands) = (mayGo, DispatchSemaphore(value: 0))
+      _ = timers.add(after: .zero) {
+        stands.signal()
+        mayGo.wait()
+      }
+      stands.wait()
     }
-    alarms[1].set(after: .milliseconds(40)) { calls.add("middle") }
-    alarms[2].set(after: .milliseconds(20)) { calls.add("early") }
-    alarms[3].set(after: .milliseconds(30)) { calls.add("cleared") }
-    alarms[3].clear()
-    alarms[4].set(after: .milliseconds(30)) { calls.add("replaced") }
-    alarms[4].set(after: .seconds(3600)) { calls.add("never") }
+  }
+
+  @Test func callsInTheOrderOfTheTimes() {
+    let (calls, held) = (Calls(), HeldTimers())
+    // From one moment on, as each is set a little later than the one before.
+    let begin = SuspendingClock.now
+    let delays = [(4, "last"), (2, "second"), (1, "first"), (3, "third")]
+    for (delay, name) in delays {
+      let due = begin + .milliseconds(100 * delay)
+      _ = held.timers.add(after: due - .now) {
+        calls.add(name)
+        if name == "last" { calls.last.signal() }
+      }
+    }
+    held.mayGo.signal()
     #expect(calls.ended)
-    #expect(calls.names.withLock { $0 } == ["early", "middle", "late"])
-    alarms[4].clear()
+    #expect(calls.names.withLock { $0 } == ["first", "second", "third", "last"])
+  }
+
+  @Test func callsNobodyWhoWasClearedOrReplaced() {
+    let (calls, held) = (Calls(), HeldTimers())
+    let alarms = (0..<3).map { _ in Alarm(on: held.timers) }
+    alarms[0].set(after: .zero) { calls.add("cleared") }
+    alarms[0].clear()
+    alarms[1].set(after: .zero) { calls.add("replaced") }
+    alarms[1].set(after: .zero) { calls.add("set") }
+    alarms[2].set(after: .zero) { calls.last.signal() }
+    held.mayGo.signal()
+    #expect(calls.ended)
+    #expect(calls.names.withLock { $0 } == ["set"])
   }
 
   @Test func isHeardByAThreadThatWaitsForALaterOne() throws {
@@ -69,8 +95,13 @@ struct AlarmTests {
   }
 
   @Test func takesTheLongestTime() {
-    let alarm = Alarm()
-    alarm.set(after: .seconds(Int64.max)) { Issue.record("it is not that late yet") }
+    let calls = Calls()
+    let (alarm, later) = (Alarm(), Alarm())
+    alarm.set(after: .seconds(Int64.max)) { calls.add("never") }
+    // By then the thread has looked at both.
+    later.set(after: .milliseconds(1)) { calls.last.signal() }
+    #expect(calls.ended)
+    #expect(calls.names.withLock { $0.isEmpty })
     alarm.clear()
   }
 
@@ -80,8 +111,10 @@ struct AlarmTests {
     #expect(ContinuousClock.now - began >= .milliseconds(5))
   }
 
-  @Test func endsAPauseThatIsCancelled() async {
+  @Test(.timeLimit(.minutes(1))) func endsAPauseThatIsCancelled() async {
     let task = Task { try await Alarm.sleep(for: .seconds(3600)) }
+    // Most of them are in their pause by then, some before it.
+    for _ in 0..<100 { await Task.yield() }
     task.cancel()
     await #expect(throws: CancellationError.self) { try await task.value }
   }

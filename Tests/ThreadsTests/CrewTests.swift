@@ -3,7 +3,6 @@
 import Dispatch
 import Foundation
 import Glibc
-import Synchronization
 import Testing
 
 @testable import Threads
@@ -26,7 +25,7 @@ struct CrewTests {
 
   /// A system that may be short of threads.
   private final class System: Sendable {
-    let isShort = Mutex(false)
+    let isShort = Monitor(false)
 
     func begin(_ work: @escaping Crew.Task) throws(SystemFailure) {
       guard !isShort.withLock({ $0 }) else { throw SystemFailure(code: EAGAIN) }
@@ -53,7 +52,7 @@ struct CrewTests {
   }
 
   private final class Threads: Sendable {
-    let seen = Mutex<Set<pthread_t>>([])
+    let seen = Monitor<Set<pthread_t>>([])
   }
 
   @Test func takesTheIdleThread() throws {
@@ -70,5 +69,24 @@ struct CrewTests {
     }
     // The one before may not have come to rest yet.
     #expect(threads.seen.withLock { $0.count } < 20)
+  }
+
+  /// Somebody whom a task has.
+  private final class Kept: Sendable {}
+
+  @Test func keepsNothingOfATaskThatIsDone() throws {
+    let crew = Crew()
+    weak var kept: Kept?
+    // The first that a thread has, and one that comes when it is idle.
+    for _ in 0..<2 {
+      do {
+        let object = Kept()
+        kept = object
+        try crew.run { withExtendedLifetime(object) {} }
+      }
+      let end = ContinuousClock.now + .seconds(20)
+      while kept != nil, ContinuousClock.now < end { sched_yield() }
+      #expect(kept == nil)
+    }
   }
 }
