@@ -177,7 +177,7 @@ let package = Package(
         "BenchmarkRunner", "CContexts", "CSpawn", "Comparison", "DaemonAPI", "DaemonClient",
         "DaemonJobs", "DaemonServer", "DaemonStress", "EngineStress", "Executor", "Measurement",
         "Reports", "ResultStore",
-        "Stacks", "StoreStress", "StressKit", "StressRunner", "WorkerService",
+        "Stacks", "StoreStress", "StressKit", "StressRunner", "Threads", "WorkerService",
         argumentParser, logging, metrics,
       ] + jemallocStacks,
       swiftSettings: strict + jemallocFlag),

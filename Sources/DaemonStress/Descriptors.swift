@@ -41,7 +41,7 @@ struct Descriptors: StressClass {
       trial.figure("s until \(what), own", time.own)
       try trial.require(
         time.own < Self.recoverySecondsMax,
-        "\(what) \(time.seconds) s after a shortage, \(time.own) s of them the daemon's own, at best"
+        "\(time.seconds) s until \(what), \(time.own) s of them the daemon's own, at best"
       )
     }
   }

@@ -38,8 +38,6 @@ package struct ChildProcess: Sendable {
   ) {
     let input = input
     do throws(SystemFailure) {
-      // Whoever asks the process sets an alarm.
-      try Alarm.begin()
       try Crew.shared.run { Self.live(path, arguments, lineBytesMax, input, tell) }
     } catch {
       tell(.couldNotStart(reason: Self.reason(error.code, path)))
@@ -91,7 +89,7 @@ package struct ChildProcess: Sendable {
   /// Ends its standard input.
   package func closeInput() { input.close() }
 
-  private static func reason(_ code: Int32, _ path: String) -> String {
+  static func reason(_ code: Int32, _ path: String) -> String {
     switch code {
     case ENOENT where !FileManager.default.fileExists(atPath: path): "there is no such file"
     case EACCES where !FileManager.default.isExecutableFile(atPath: path): "it may not be executed"

@@ -78,21 +78,28 @@ public actor WorkerProcess: SupervisedExecutor {
 
   private func hear(_ pieces: AsyncStream<ChildProcess.Piece>, lineBytesMax: Int) {
     process = Task {
-      for await piece in pieces {
-        switch piece {
-        case .started(let started):
-          (spawned, pid) = (started, started.pid)
-          // Somebody was in a hurry while it was being started.
-          if isToBeKilled { kill() }
-        case .line(let line): received(line)
-        case .lineTooLong: end(.garbled("a line over \(lineBytesMax >> 10) KiB"))
-        case .complaint(let line): complaints.take(line)
-        case .ended(let ending): return ended(.crashed(ending))
-        case .couldNotStart(let reason):
-          return ended(.couldNotStart(executable: executable, reason: reason))
-        }
-      }
+      for await piece in pieces where self.isOver(after: piece, lineBytesMax) { return }
     }
+  }
+
+  /// - Returns: Whether nothing comes any more.
+  private func isOver(after piece: ChildProcess.Piece, _ lineBytesMax: Int) -> Bool {
+    switch piece {
+    case .started(let started):
+      (spawned, pid) = (started, started.pid)
+      // Somebody was in a hurry while it was being started.
+      if isToBeKilled { kill() }
+    case .line(let line): received(line)
+    case .lineTooLong: end(.garbled("a line over \(lineBytesMax >> 10) KiB"))
+    case .complaint(let line): complaints.take(line)
+    case .ended(let ending):
+      ended(.crashed(ending))
+      return true
+    case .couldNotStart(let reason):
+      ended(.couldNotStart(executable: executable, reason: reason))
+      return true
+    }
+    return false
   }
 
   public func ask(
@@ -106,6 +113,12 @@ public actor WorkerProcess: SupervisedExecutor {
     numbered.id = id
     let line = try encode(numbered)
     complaints.forget()
+    do throws(SystemFailure) {
+      try Alarm.begin()
+    } catch {
+      throw .couldNotStart(
+        executable: executable, reason: ChildProcess.reason(error.code, executable))
+    }
     alarm.set(after: deadline) { [weak self] in
       Task { await self?.expire(id, deadline) }
     }
@@ -126,8 +139,14 @@ public actor WorkerProcess: SupervisedExecutor {
   public func stop() async {
     if cause == nil { cause = .stopped }
     child.closeInput()
-    farewellAlarm.set(after: Self.farewell) { [weak self] in
-      Task { await self?.kill() }
+    do throws(SystemFailure) {
+      try Alarm.begin()
+      farewellAlarm.set(after: Self.farewell) { [weak self] in
+        Task { await self?.kill() }
+      }
+    } catch {
+      // Nobody could do it later.
+      kill()
     }
     await process?.value
     farewellAlarm.clear()

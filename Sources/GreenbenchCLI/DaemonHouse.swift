@@ -10,6 +10,7 @@ import Measurement
 import Metrics
 import Reports
 import ResultStore
+import Threads
 
 /// What `greenbench daemon run` runs.
 struct DaemonHouse {
@@ -30,6 +31,21 @@ struct DaemonHouse {
   ///
   /// - Throws: What cannot be read, made, opened or listened on.
   func run() async throws {
+    do throws(SystemFailure) {
+      try Alarm.begin()
+      try TaskPool.keep(threads: Self.taskThreads)
+    } catch {
+      throw DaemonFault(
+        .internalError,
+        "there are no threads for a daemon (errno \(error.code)); allow more processes")
+    }
+    try await withTaskExecutorPreference(TaskPool.kept) { try await serve() }
+  }
+
+  /// One that blocks holds nobody as long as there is another; a workload wants the CPUs for itself.
+  private static let taskThreads = 2
+
+  private func serve() async throws {
     AllocatedBytes.keepLittle()
     let configuration = try readConfiguration()
     let environment = ProcessInfo.processInfo.environment
@@ -48,7 +64,7 @@ struct DaemonHouse {
     let store = try ResultStore(path: storePath)
     try store.limitCache(kibibytes: Self.cacheKibibytes)
     if !TaskThreads.areKept {
-      logger.notice("tasks run on threads that end: a shortage of processes may delay answers")
+      logger.notice("some steps run on threads that end: a shortage of processes may delay answers")
     }
     let jobs = JobService(
       store: store, configuration: configuration, setting: setting(CPUPlacement.leaveLastCPU()),

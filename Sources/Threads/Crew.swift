@@ -1,5 +1,6 @@
 // Threads that may block, and never end: the next task takes the one that is idle.
 
+import Dispatch
 import Glibc
 
 /// What the system refused: `errno`.
@@ -24,7 +25,8 @@ package final class Crew: Sendable {
     var idle = 0
   }
 
-  private let monitor = Monitor(State())
+  private let state = Monitor(State())
+  private let count = DispatchSemaphore(value: 0)
   private let start: @Sendable (@escaping Task) throws(SystemFailure) -> Void
 
   /// - Parameter start: Has a new thread do something; another one for tests.
@@ -38,7 +40,7 @@ package final class Crew: Sendable {
   ///
   /// - Throws: That there is no thread for it; then it is not run.
   package func run(_ task: @escaping Task) throws(SystemFailure) {
-    let hasIdle = monitor.withLock { state in
+    let hasIdle = state.withLock { state in
       guard state.idle > 0 else { return false }
       // Taken here, so that two tasks do not count on the same thread.
       state.idle -= 1
@@ -46,7 +48,7 @@ package final class Crew: Sendable {
       return true
     }
     if hasIdle {
-      monitor.signal()
+      count.signal()
     } else {
       let first = Monitor<Task?>(task)
       try start { self.work(first) }
@@ -78,8 +80,9 @@ package final class Crew: Sendable {
   private func work(_ first: Monitor<Task?>) {
     first.withLock { $0.take() }?()
     while true {
-      monitor.withLock { $0.idle += 1 }
-      monitor.wait { $0.waiting.isEmpty ? .wait(for: nil) : .done($0.waiting.removeFirst()) }()
+      state.withLock { $0.idle += 1 }
+      count.wait()
+      state.withLock { $0.waiting.removeFirst() }()
     }
   }
 

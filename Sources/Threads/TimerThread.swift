@@ -16,36 +16,40 @@ final class TimerThread: Sendable {
     /// A few: one for each process, stream and pause.
     var waiting: [Key: (due: SuspendingClock.Instant, call: Call)] = [:]
     var last = 0
-    var hasThread = false
 
     /// When the thread looks by itself; nil when it waits to be told.
     var nextLook: SuspendingClock.Instant?
   }
 
   private let monitor = Monitor(State())
+  private let hasThread = Monitor(false)
 
   /// Begins the thread, if there is none yet.
   ///
   /// - Throws: That the system has none to give.
   func begin() throws(SystemFailure) {
-    let isMissing = monitor.withLock { state in
-      defer { state.hasThread = true }
-      return !state.hasThread
+    // Who comes meanwhile waits for what becomes of it.
+    let failure = hasThread.withLock { hasThread -> SystemFailure? in
+      guard !hasThread else { return nil }
+      do throws(SystemFailure) {
+        try Crew.shared.run { self.serve() }
+      } catch {
+        return error
+      }
+      hasThread = true
+      return nil
     }
-    guard isMissing else { return }
-    do throws(SystemFailure) {
-      try Crew.shared.run { self.serve() }
-    } catch {
-      monitor.withLock { $0.hasThread = false }
-      throw error
-    }
+    if let failure { throw failure }
   }
 
   /// Has somebody called on the thread of all timers, where nothing may block.
   ///
   /// O(1). Begins the thread with the first; a program that has none for it ends.
   func add(after delay: Duration, _ call: @escaping Call) -> Key {
-    let due = SuspendingClock.now + max(.zero, min(delay, Self.delayMax))
+    add(at: .now + max(.zero, min(delay, Self.delayMax)), call)
+  }
+
+  func add(at due: SuspendingClock.Instant, _ call: @escaping Call) -> Key {
     do throws(SystemFailure) {
       try begin()
     } catch {

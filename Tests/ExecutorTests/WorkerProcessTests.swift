@@ -208,13 +208,13 @@ struct WorkerProcessTests {
   func staysAfterItsAnswer() async throws {
     let worker = await worker(
       """
-      read -r line; read -r line
+      read -r line; echo asked >&2; read -r line
       echo '{"id":1,"finished":{"leakedGreenlets":0,"leakedStacks":0}}'
       exec sleep 1000
       """)
     async let answer = worker.finish(1, deadline: .seconds(1000))
     // The end of its input is what the second `read` waits for.
-    while await worker.pid == nil { await Task.yield() }
+    while await worker.said.isEmpty, !Task.isCancelled { await Task.yield() }
     await worker.stop()
     _ = try await answer
   }

@@ -35,12 +35,9 @@ struct AlarmTests {
 
   @Test func callsInTheOrderOfTheTimes() {
     let (calls, held) = (Calls(), HeldTimers())
-    // From one moment on, as each is set a little later than the one before.
     let begin = SuspendingClock.now
-    let delays = [(4, "last"), (2, "second"), (1, "first"), (3, "third")]
-    for (delay, name) in delays {
-      let due = begin + .milliseconds(100 * delay)
-      _ = held.timers.add(after: due - .now) {
+    for (delay, name) in [(4, "last"), (2, "second"), (1, "first"), (3, "third")] {
+      _ = held.timers.add(at: begin + .microseconds(delay)) {
         calls.add(name)
         if name == "last" { calls.last.signal() }
       }

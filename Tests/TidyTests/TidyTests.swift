@@ -141,6 +141,7 @@ struct TidyTests {
     "Sources/Threads/Crew.swift",
     "Sources/Threads/Monitor.swift",
     "Sources/Threads/SerialThread.swift",
+    "Sources/Threads/TaskPool.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",
