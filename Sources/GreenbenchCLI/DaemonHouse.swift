@@ -31,15 +31,16 @@ struct DaemonHouse {
   ///
   /// - Throws: What cannot be read, made, opened or listened on.
   func run() async throws {
+    let pool: TaskPool
     do throws(SystemFailure) {
       try Alarm.begin()
-      try TaskPool.keep(threads: Self.taskThreads)
+      pool = try TaskPool(threads: Self.taskThreads)
     } catch {
       throw DaemonFault(
         .internalError,
         "there are no threads for a daemon (errno \(error.code)); allow more processes")
     }
-    try await withTaskExecutorPreference(TaskPool.kept) { try await serve() }
+    try await withTaskExecutorPreference(pool) { try await serve() }
   }
 
   /// One that blocks holds nobody as long as there is another; a workload wants the CPUs for itself.

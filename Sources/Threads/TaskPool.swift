@@ -6,27 +6,17 @@ import Dispatch
 ///
 /// Swift's own executor has libdispatch begin a thread when there is something to do, and end it after
 /// some idle seconds. Where the system has none to give, libdispatch holds whoever hands it the task
-/// and looks again once a second (DECISIONS 86).
+/// and looks again once a second (DECISIONS 86). Child tasks have it from their parents; a `Task` that stands
+/// alone has not.
 package final class TaskPool: TaskExecutor {
-  private static let chosen = Monitor<TaskPool?>(nil)
-
-  /// The one that this process runs its tasks on; nil where Swift's own executor does.
-  ///
-  /// Tasks have it from those that they are a part of; one that stands alone (`Task`) has not.
-  package static var kept: TaskPool? { chosen.withLock { $0 } }
-
   private let jobs = Monitor<[UnownedJob]>([])
   private let count = DispatchSemaphore(value: 0)
 
-  private init() {}
-
-  /// Begins threads, and makes them those of this process; for all of its life.
+  /// Begins its threads, which never end; nor does the pool.
   ///
-  /// - Throws: That the system has none to give; then nothing changes.
-  package static func keep(threads: Int) throws(SystemFailure) {
-    let pool = TaskPool()
-    for _ in 0..<threads { try Crew.shared.run { pool.serve() } }
-    chosen.withLock { $0 = pool }
+  /// - Throws: That the system has none to give; those that were begun stay, and do nothing.
+  package init(threads: Int) throws(SystemFailure) {
+    for _ in 0..<threads { try Crew.shared.run { self.serve() } }
   }
 
   /// Has one of the threads go on with a task.
