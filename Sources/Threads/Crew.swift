@@ -36,6 +36,9 @@ package final class Crew: Sendable {
     self.start = start
   }
 
+  /// How many threads wait for a task.
+  var idle: Int { state.withLock { $0.idle } }
+
   /// Runs a task on a thread of its own.
   ///
   /// - Throws: That there is no thread for it; then it is not run.

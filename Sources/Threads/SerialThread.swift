@@ -21,9 +21,14 @@ package final class SerialThread: SerialExecutor {
   /// Begins the thread; the program ends if there is none.
   ///
   /// - Parameter what: What it is for, in words.
-  package init(for what: String) {
+  package convenience init(for what: String) {
+    self.init { Crew.shared.need(what, $0) }
+  }
+
+  /// - Parameter begin: Has a thread do what it is given, which ends with the executor.
+  init(begin: (@escaping Crew.Task) -> Void) {
     let line = line
-    Crew.shared.need(what) {
+    begin {
       while let job = line.wait({ $0.next() }) { job() }
     }
   }

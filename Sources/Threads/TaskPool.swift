@@ -15,8 +15,13 @@ package final class TaskPool: TaskExecutor {
   /// Begins its threads, which never end; nor does the pool.
   ///
   /// - Throws: That the system has none to give; those that were begun stay, and do nothing.
-  package init(threads: Int) throws(SystemFailure) {
-    for _ in 0..<threads { try Crew.shared.run { self.serve() } }
+  package convenience init(threads: Int) throws(SystemFailure) {
+    try self.init(threads: threads, of: .shared)
+  }
+
+  /// As the one above, of another crew.
+  init(threads: Int, of crew: Crew) throws(SystemFailure) {
+    for _ in 0..<threads { try crew.run { self.serve() } }
   }
 
   /// Has one of the threads go on with a task.
