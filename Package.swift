@@ -76,7 +76,8 @@ let package = Package(
     .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
     // Floor 1: memory; the machine's clocks and counters; threads.
-    .target(name: "Threads", swiftSettings: strict),
+    .target(name: "CTasks"),
+    .target(name: "Threads", dependencies: ["CTasks"], swiftSettings: strict),
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
     .target(name: "Measurement", dependencies: ["CContexts", "Reports"], swiftSettings: strict),
 
@@ -214,7 +215,7 @@ let package = Package(
       name: "ResultStoreTests", dependencies: ["DaemonAPI", "Reports", "ResultStore", grdb],
       swiftSettings: strict),
     .testTarget(
-      name: "ExecutorTests", dependencies: ["CSpawn", "Executor", "Reports", "Threads"],
+      name: "ExecutorTests", dependencies: ["Executor", "Reports", "Threads"],
       swiftSettings: strict),
     .testTarget(
       name: "BenchmarkRunnerTests",

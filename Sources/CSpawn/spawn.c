@@ -110,15 +110,12 @@ int gb_spawn(
 int gb_await_end(int32_t pid) {
     siginfo_t end;
     while (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT) == -1) {
-        if (errno != EINTR) return errno;
+        if (errno != EINTR) return -1;
     }
-    return 0;
+    return end.si_code == CLD_EXITED ? (end.si_status & 0xFF) << 8 : end.si_status;
 }
 
-int gb_reap(int32_t pid) {
-    int status = 0;
-    pid_t reaped;
-    while ((reaped = waitpid(pid, &status, 0)) == -1 && errno == EINTR) {
+void gb_reap(int32_t pid) {
+    while (waitpid(pid, NULL, 0) == -1 && errno == EINTR) {
     }
-    return reaped == pid ? status : -1;
 }

@@ -73,6 +73,7 @@ package struct ChildProcess: Sendable {
     // Not before: a program may take the end of its input for the end of its parent.
     input.close()
     tell(.ended(ending))
+    process.reap()
   }
 
   /// Ours, without the backtraces of Swift's runtime: another program takes seconds to make them,

@@ -13,8 +13,8 @@ package final class SpawnedProcess: Sendable {
   let output: Int32
   let errors: Int32
 
-  /// Once it is reaped its number is nobody's, or another process's.
-  private let isReaped = Mutex(false)
+  /// Once it is reaped, after its end, its number is nobody's, or another process's.
+  private let hasEnded = Mutex(false)
 
   /// Starts a program in a process group of its own, with our own working folder.
   ///
@@ -45,32 +45,34 @@ package final class SpawnedProcess: Sendable {
 
   /// Sends a signal, if it is still there.
   package func signal(_ number: Int32) {
-    isReaped.withLock { isReaped in
-      if !isReaped { _ = kill(pid, number) }
+    hasEnded.withLock { hasEnded in
+      if !hasEnded { _ = kill(pid, number) }
     }
   }
 
   /// Kills it and what it has started in its group: a shell's program would keep the pipes open.
   package func end() {
-    isReaped.withLock { isReaped in
+    hasEnded.withLock { hasEnded in
       // It leads its group, and the number is the group's as long as it is its own; it may have gone
       // to another group itself.
-      guard !isReaped else { return }
+      guard !hasEnded else { return }
       _ = kill(-pid, SIGKILL)
       _ = kill(pid, SIGKILL)
     }
   }
 
-  /// Waits until it is gone.
+  /// Waits until it has ended; from then on nobody signals it.
   func wait() -> ExecutorError.Ending {
-    _ = gb_await_end(pid)
-    let status = isReaped.withLock { isReaped in
-      isReaped = true
-      return gb_reap(pid)
-    }
+    let status = gb_await_end(pid)
+    hasEnded.withLock { $0 = true }
     // Somebody else has asked for its end; that is never a good one.
     guard status >= 0 else { return .exited(status) }
     let signal = status & 0x7F
     return signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal)
   }
+
+  /// Gives its number back, once it has ended.
+  ///
+  /// That may take the kernel a minute (DECISIONS 87), so its end is told before.
+  func reap() { gb_reap(pid) }
 }

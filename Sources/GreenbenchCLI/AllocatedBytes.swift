@@ -7,14 +7,23 @@
 
 /// Bytes that were allocated and not freed.
 enum AllocatedBytes {
-  /// Lets the allocator give back at once what is free.
+  /// Lets the allocator give back what has been free for a second.
   ///
-  /// For a process that lives long and is mostly idle: a crowd's answers need not stay resident. Any
-  /// other time is counted by the allocator's own calls, of which an arena without threads has none.
+  /// For a process that lives long and is mostly idle: a crowd's answers need not stay resident. At once
+  /// would be a call of the kernel and a page fault for much of what an answer needs. The second is counted
+  /// by the allocator's own calls; who makes none any more calls `giveBack`.
   static func keepLittle() {
     #if GB_JEMALLOC
       // A jemalloc without these controls keeps what it keeps.
-      try? JemallocCounters.setDecayOfAll(Decay(dirtyMilliseconds: 0, muzzyMilliseconds: 0))
+      try? JemallocCounters.setDecayOfAll(Decay(dirtyMilliseconds: 1000, muzzyMilliseconds: 0))
+    #endif
+  }
+
+  /// Gives back all that is free.
+  @Sendable static func giveBack() {
+    #if GB_JEMALLOC
+      // As above.
+      try? JemallocCounters.purgeAll()
     #endif
   }
 

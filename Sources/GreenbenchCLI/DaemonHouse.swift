@@ -10,7 +10,6 @@ import Measurement
 import Metrics
 import Reports
 import ResultStore
-import Threads
 
 /// What `greenbench daemon run` runs.
 struct DaemonHouse {
@@ -31,22 +30,7 @@ struct DaemonHouse {
   ///
   /// - Throws: What cannot be read, made, opened or listened on.
   func run() async throws {
-    let pool: TaskPool
-    do throws(SystemFailure) {
-      try Alarm.begin()
-      pool = try TaskPool(threads: Self.taskThreads)
-    } catch {
-      throw DaemonFault(
-        .internalError,
-        "there are no threads for a daemon (errno \(error.code)); allow more processes")
-    }
-    try await withTaskExecutorPreference(pool) { try await serve() }
-  }
-
-  /// One that blocks holds nobody as long as there is another; a workload wants the CPUs for itself.
-  private static let taskThreads = 2
-
-  private func serve() async throws {
+    let keepsThreads = try DaemonThreads.areKept()
     AllocatedBytes.keepLittle()
     let configuration = try readConfiguration()
     let environment = ProcessInfo.processInfo.environment
@@ -64,8 +48,8 @@ struct DaemonHouse {
     try distrustOpenStore()
     let store = try ResultStore(path: storePath)
     try store.limitCache(kibibytes: Self.cacheKibibytes)
-    if !TaskThreads.areKept {
-      logger.notice("some steps run on threads that end: a shortage of processes may delay answers")
+    if !keepsThreads {
+      logger.notice("tasks run on threads that end: a shortage of processes may delay answers")
     }
     let jobs = JobService(
       store: store, configuration: configuration, setting: setting(CPUPlacement.leaveLastCPU()),

@@ -3,7 +3,6 @@
 public import ArgumentParser
 import CContexts
 import CSpawn
-import DaemonServer
 import Foundation
 import Glibc
 import WorkerService
@@ -34,7 +33,7 @@ public struct GreenbenchCommand: AsyncParsableCommand {
     gb_hold_standard_numbers()
     if arguments.starts(with: ["daemon", "run"]) {
       FrugalAllocator.begin()
-      TaskThreads.keep()
+      DaemonThreads.begin()
     }
     // A run that is killed takes its trials with it, and they their daemons and workers.
     if arguments.starts(with: ["stress", "trial"]) { gb_die_with_parent() }

@@ -1,8 +1,8 @@
 // A child process and its three pipes: what it inherits, how it ends, and why it could not be started.
 
-import CSpawn
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 import Threads
 
@@ -90,14 +90,32 @@ struct ChildProcessTests {
     let input = PipeInput()
     let process = try SpawnedProcess("/bin/cat", arguments: [], environment: [], input: input)
     process.signal(SIGTERM)
-    #expect(gb_await_end(process.pid) == 0)
-    // It is gone and not reaped: the number is still its own, and a signal is taken and does nothing.
+    // It has ended and is not reaped: the number is still its own, and a signal is taken and does nothing.
+    for _ in 0..<2 { #expect(process.wait() == .signalled(SIGTERM)) }
     #expect(kill(process.pid, 0) == 0)
-    #expect(process.wait() == .signalled(SIGTERM))
+    process.reap()
     #expect(kill(process.pid, 0) == -1)
     #expect(process.wait() == .exited(-1), "nobody can tell it again, and that is no good end")
     process.signal(SIGTERM)
     for end in [process.output, process.errors] { close(end) }
+  }
+
+  @Test("Its end is told before its number is given back, which may take the kernel long")
+  func tellsItsEndFirst() async {
+    let (ends, told) = AsyncStream.makeStream(of: Bool.self)
+    let number = Mutex<Int32>(0)
+    let child = ChildProcess("/bin/sh", arguments: ["-c", "exit 3"], lineBytesMax: 100) { piece in
+      switch piece {
+      case .started(let process): number.withLock { $0 = process.pid }
+      case .ended(.exited(3)): told.yield(kill(number.withLock { $0 }, 0) == 0)
+      default: Issue.record("\(piece)")
+      }
+    }
+    for await isThere in ends {
+      #expect(isThere)
+      break
+    }
+    child.closeInput()
   }
 
   @Test("One that has left its group is ended, too")
@@ -111,6 +129,7 @@ struct ChildProcessTests {
     #expect(getpgid(process.pid) == getpgrp())
     process.end()
     #expect(process.wait() == .signalled(SIGKILL))
+    process.reap()
     for end in [process.output, process.errors] { close(end) }
   }
 

@@ -8,7 +8,7 @@ struct TidyTests {
   static let floors: [[String]] = [
     [
       "CSwitch", "CSanitizers", "CContexts", "CJemalloc", "CExtents", "CLimits", "CFaults",
-      "CRegisters", "CSockets", "CSpawn", "CStoreFaults",
+      "CRegisters", "CSockets", "CSpawn", "CStoreFaults", "CTasks",
     ],
     ["Stacks", "Reports", "Threads"],
     ["JemallocStacks", "Measurement", "Greenlets"],
@@ -49,7 +49,8 @@ struct TidyTests {
     "NIOHTTPTypesHTTP1": ["DaemonServer"],
     "CJemalloc": ["JemallocStacks"],
     "CExtents": ["JemallocStacks"],
-    "CSpawn": ["Executor", "ExecutorTests", "GreenbenchCLI"],
+    "CTasks": ["Threads"],
+    "CSpawn": ["Executor", "GreenbenchCLI"],
     "CStoreFaults": ["StoreStress"],
   ]
 
@@ -141,7 +142,7 @@ struct TidyTests {
     "Sources/Threads/Crew.swift",
     "Sources/Threads/Monitor.swift",
     "Sources/Threads/SerialThread.swift",
-    "Sources/Threads/TaskPool.swift",
+    "Sources/Threads/TaskThreads.swift",
     "Sources/WorkloadKit/Canary.swift",
     "Sources/WorkloadKit/CoroutineRow.swift",
     "Sources/Workloads/DummyCrash.swift",

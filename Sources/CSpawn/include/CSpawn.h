@@ -32,11 +32,11 @@ int gb_spawn(
     const char *path, char *const *arguments, char *const *environment, int32_t input,
     gb_spawned *spawned);
 
-/// Waits until a child is gone; its number stays its own until it is reaped. Returns 0 or an error
-/// number.
+/// Waits until a child has ended; its number stays its own until it is reaped. Returns how it ended, as
+/// `waitpid` has it, or -1 when that is not to be had.
 int gb_await_end(int32_t pid);
 
-/// Reaps a child that is gone: how `waitpid` describes its end, or -1 when that is not to be had.
-int gb_reap(int32_t pid);
+/// Reaps a child that has ended, if nobody has.
+void gb_reap(int32_t pid);
 
 #endif
