@@ -73,10 +73,10 @@ let package = Package(
     .target(name: "CSanitizers", cSettings: valgrindFlag),
     .target(name: "CContexts"),
     .target(name: "CFaults"),
+    .target(name: "CTasks"),
     .target(name: "CRegisters", dependencies: ["CContexts", "CSwitch"]),
 
     // Floor 1: memory; the machine's clocks and counters; threads.
-    .target(name: "CTasks"),
     .target(name: "Threads", dependencies: ["CTasks"], swiftSettings: strict),
     .target(name: "Stacks", dependencies: ["CSanitizers", "CSwitch"], swiftSettings: strict),
     .target(name: "Measurement", dependencies: ["CContexts", "Reports"], swiftSettings: strict),

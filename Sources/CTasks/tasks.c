@@ -32,7 +32,8 @@ bool gb_take_steps(void (*take)(const void *step)) {
         return false;
     }
     taker = take;
-    swift_task_enqueueGlobal_hook = hand_over;
+    // Whoever sees the hook sees the taker.
+    __atomic_store_n(&swift_task_enqueueGlobal_hook, hand_over, __ATOMIC_RELEASE);
     return true;
 }
 

@@ -13,8 +13,10 @@ package final class SpawnedProcess: Sendable {
   let output: Int32
   let errors: Int32
 
-  /// Once it is reaped, after its end, its number is nobody's, or another process's.
-  private let hasEnded = Mutex(false)
+  private enum State { case runs, ended, gone }
+
+  /// Once it is gone its number is nobody's, or another process's.
+  private let state = Mutex(State.runs)
 
   /// Starts a program in a process group of its own, with our own working folder.
   ///
@@ -45,17 +47,17 @@ package final class SpawnedProcess: Sendable {
 
   /// Sends a signal, if it is still there.
   package func signal(_ number: Int32) {
-    hasEnded.withLock { hasEnded in
-      if !hasEnded { _ = kill(pid, number) }
+    state.withLock { state in
+      if state == .runs { _ = kill(pid, number) }
     }
   }
 
   /// Kills it and what it has started in its group: a shell's program would keep the pipes open.
   package func end() {
-    hasEnded.withLock { hasEnded in
+    state.withLock { state in
       // It leads its group, and the number is the group's as long as it is its own; it may have gone
       // to another group itself.
-      guard !hasEnded else { return }
+      guard state == .runs else { return }
       _ = kill(-pid, SIGKILL)
       _ = kill(pid, SIGKILL)
     }
@@ -63,8 +65,8 @@ package final class SpawnedProcess: Sendable {
 
   /// Waits until it has ended; from then on nobody signals it.
   func wait() -> ExecutorError.Ending {
-    let status = gb_await_end(pid)
-    hasEnded.withLock { $0 = true }
+    let status = state.withLock { $0 == .gone } ? -1 : gb_await_end(pid)
+    state.withLock { $0 = status < 0 ? .gone : .ended }
     // Somebody else has asked for its end; that is never a good one.
     guard status >= 0 else { return .exited(status) }
     let signal = status & 0x7F
@@ -74,5 +76,11 @@ package final class SpawnedProcess: Sendable {
   /// Gives its number back, once it has ended.
   ///
   /// That may take the kernel a minute (DECISIONS 87), so its end is told before.
-  func reap() { gb_reap(pid) }
+  func reap() {
+    let isOurs = state.withLock { state in
+      defer { state = .gone }
+      return state == .ended
+    }
+    if isOurs { gb_reap(pid) }
+  }
 }

@@ -12,10 +12,13 @@ enum AllocatedBytes {
   /// For a process that lives long and is mostly idle: a crowd's answers need not stay resident. At once
   /// would be a call of the kernel and a page fault for much of what an answer needs. The second is counted
   /// by the allocator's own calls; who makes none any more calls `giveBack`.
-  static func keepLittle() {
+  ///
+  /// - Parameter givesBackAtRest: Whether somebody does; if not, all goes back at once.
+  static func keepLittle(givesBackAtRest: Bool) {
     #if GB_JEMALLOC
       // A jemalloc without these controls keeps what it keeps.
-      try? JemallocCounters.setDecayOfAll(Decay(dirtyMilliseconds: 1000, muzzyMilliseconds: 0))
+      try? JemallocCounters.setDecayOfAll(
+        Decay(dirtyMilliseconds: givesBackAtRest ? 1000 : 0, muzzyMilliseconds: 0))
     #endif
   }
 

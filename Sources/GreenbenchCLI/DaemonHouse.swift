@@ -31,7 +31,7 @@ struct DaemonHouse {
   /// - Throws: What cannot be read, made, opened or listened on.
   func run() async throws {
     let keepsThreads = try DaemonThreads.areKept()
-    AllocatedBytes.keepLittle()
+    AllocatedBytes.keepLittle(givesBackAtRest: keepsThreads)
     let configuration = try readConfiguration()
     let environment = ProcessInfo.processInfo.environment
     LoggingSystem.bootstrap { label in

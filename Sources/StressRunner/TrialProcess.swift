@@ -127,10 +127,8 @@ final class TrialProcess: Sendable {
         return
       case .ended(let ending):
         let isAbandoned = Self.live.withLock { live in
-          // Its number may be another's now, who was started in between.
-          if let process = state.process, live.processes[process.pid] === process {
-            live.processes[process.pid] = nil
-          }
+          // It is not reaped yet: its number is still its own.
+          if let process = state.process { live.processes[process.pid] = nil }
           return live.isAbandoned
         }
         if isAbandoned { return }

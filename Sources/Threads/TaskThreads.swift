@@ -28,14 +28,14 @@ package final class TaskThreads: Sendable {
 
   private static let threads = TaskThreads()
 
-  /// How long nothing is to be done before a thread rests.
-  private static let rest = DispatchTimeInterval.seconds(1)
+  /// How long nothing is to be done before a thread rests; by the wall's clock, which does no harm here.
+  private static let rest = DispatchTimeInterval.milliseconds(100)
 
   /// Has threads that never end run all tasks from now on; to be called once, before there is a task.
   ///
   /// - Parameters:
   ///   - count: How many threads; a step that blocks holds one of them.
-  ///   - atRest: Called by a thread that has had nothing to do for a second, once until it has again.
+  ///   - atRest: Called by a thread that has had nothing to do for a tenth of a second, once until it has again.
   /// - Throws: Why not; then tasks run where they did.
   package static func keep(
     _ count: Int, atRest: @escaping @Sendable () -> Void = {}

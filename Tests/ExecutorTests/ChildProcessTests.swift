@@ -108,7 +108,9 @@ struct ChildProcessTests {
       switch piece {
       case .started(let process): number.withLock { $0 = process.pid }
       case .ended(.exited(3)): told.yield(kill(number.withLock { $0 }, 0) == 0)
-      default: Issue.record("\(piece)")
+      default:
+        Issue.record("\(piece)")
+        told.finish()
       }
     }
     for await isThere in ends {
@@ -116,6 +118,10 @@ struct ChildProcessTests {
       break
     }
     child.closeInput()
+    // Nobody tells when it is reaped.
+    let (pid, end) = (number.withLock { $0 }, ContinuousClock.now + .seconds(60))
+    while kill(pid, 0) == 0, ContinuousClock.now < end { sched_yield() }
+    #expect(kill(pid, 0) == -1)
   }
 
   @Test("One that has left its group is ended, too")

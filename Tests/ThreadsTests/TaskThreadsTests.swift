@@ -64,10 +64,11 @@ struct TaskThreadsTests {
       let resident = Resident()
       await Task { seen.note() }.value
       await Task.detached(priority: .background) { await resident.note(seen) }.value
-      try await Alarm.sleep(for: .microseconds(1))
+      await Task.yield()
       seen.note()
+      try await Alarm.sleep(for: .microseconds(1))
       #expect(seen.count == 1)
-      #expect(own.has(pthread_self()))
+      #expect(await Task { own.has(pthread_self()) }.value)
     }
   }
 
@@ -97,31 +98,49 @@ struct TaskThreadsTests {
     }
   }
 
-  @Test func restWhenThereIsNothingToDo() async {
+  @Test func restOnceWhenThereIsNothingToDo() async {
     await #expect(processExitsWith: .success) {
       Self.waitAMinute()
-      let (rests, rested) = AsyncStream.makeStream(of: Void.self)
-      try TaskThreads.keep(1) { rested.yield() }
-      var rest = rests.makeAsyncIterator()
-      // Whoever hears of it is a step itself: it is over, and another one follows.
-      for _ in 0..<2 { await rest.next() }
+      let rests = Monitor(0)
+      try TaskThreads.keep(1) {
+        rests.withLock { $0 += 1 }
+        rests.signal()
+      }
+      // The thread cannot rest while somebody on it waits for that.
+      let counts = await withCheckedContinuation { done in
+        Crew.shared.need("a test") {
+          var counts = [Self.restsUntilNothingComes(rests)]
+          for _ in 0..<3 {
+            Task {}
+            counts.append(Self.restsUntilNothingComes(rests, beyond: counts.last ?? 0))
+          }
+          done.resume(returning: counts)
+        }
+      }
+      #expect(counts.map { $0 - counts[0] } == [0, 1, 2, 3])
+    }
+  }
+
+  /// How many rests there were when one has come and half a second later no other one has.
+  private static func restsUntilNothingComes(_ rests: Monitor<Int>, beyond seen: Int = 0) -> Int {
+    var count = rests.wait { $0 > seen ? .done($0) : .wait(for: nil) }
+    while true {
+      let end = SuspendingClock.now + .milliseconds(500)
+      let next = rests.wait { now in
+        if now > count { return Monitor.Look.done(now) }
+        return SuspendingClock.now < end ? .wait(for: end - .now) : .done(now)
+      }
+      if next == count { return count }
+      count = next
     }
   }
 
   @Test func leaveTasksAloneWithoutThreads() async {
     await #expect(processExitsWith: .success) {
       Self.waitAMinute()
-      let isShort = Monitor(false)
-      let crew = Crew { work throws(SystemFailure) in
-        let isLast = isShort.withLock { isShort in
-          defer { isShort = true }
-          return isShort
-        }
-        if isLast { throw SystemFailure(code: EAGAIN) }
-        Crew.shared.need("a test", work)
-      }
+      let crew = Crew { _ throws(SystemFailure) in throw SystemFailure(code: EAGAIN) }
       #expect(throws: TaskThreads.Failure.noThreads(code: EAGAIN)) {
-        try TaskThreads.keep(2, of: crew)
+        try TaskThreads.keep(1, of: crew)
       }
       let answer = await Task { 7 }.value
       #expect(answer == 7)
